@@ -1,0 +1,92 @@
+"""Plain facts that travel between the floors. Offsets are half-open and count Unicode code points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+__all__ = ["EXAMPLE_COLUMNS", "Annotation", "AnnotatedSentence", "AnnotatedSpan", "Label", "Sentence", "Span", "WordScores"]
+
+#: The columns of an Example table (contract 1 of docs/design.md), whatever the corpus's home looked like.
+EXAMPLE_COLUMNS = (
+    "id", "text", "task", "label", "target", "target_start", "target_end", "spans", "group",
+    "outlet", "leaning", "topic", "voice", "speaker", "source", "label_votes",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of characters `text[start:end]` that bears a label."""
+
+    start: int
+    end: int
+    label: str = "loaded"
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence's place in its document: `document[start:end]` is its text."""
+
+    start: int
+    end: int
+    paragraph: int = 0
+
+
+@dataclass(frozen=True)
+class WordScores:
+    """What a tagger says of one text, word by word.
+
+    Attributes:
+        starts, ends: code-point offsets of each word, in reading order.
+        scores: the probability that the word is loaded, each in [0, 1].
+        truncated: True when the encoder did not read the whole text; words it did not read are not listed.
+    """
+
+    starts: Sequence[int]
+    ends: Sequence[int]
+    scores: Sequence[float]
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class AnnotatedSpan:
+    """A loaded span in a document: offsets into the document, its words, the mean word probability."""
+
+    start: int
+    end: int
+    text: str
+    probability: float
+    voice: str | None = None
+
+
+@dataclass(frozen=True)
+class Label:
+    """A decision: the label chosen, the positive class's probability, and whether the model abstains from it."""
+
+    label: str
+    probability: float
+    abstained: bool = False
+
+
+@dataclass(frozen=True)
+class AnnotatedSentence:
+    """One sentence of an annotation (contract 5). `voice` and `speaker` are null until a bundle's version tells them."""
+
+    start: int
+    end: int
+    text: str
+    loaded: Label
+    spans: list[AnnotatedSpan] = field(default_factory=list)
+    voice: str | None = None
+    speaker: str | None = None
+    stance: list[dict[str, object]] = field(default_factory=list)
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What is said of one document: its sentences in reading order, and what said it."""
+
+    sentences: list[AnnotatedSentence]
+    bundles: list[dict[str, object]]
+    schema_version: int = 1
