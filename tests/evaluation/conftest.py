@@ -15,7 +15,7 @@ Columns = dict[str, Any]
 
 
 def meta_of(task: str = "loaded", **changes: Any) -> PredictionsMeta:
-    fields = {
+    fields: dict[str, Any] = {
         "task": task,
         "task_version": get_task(task).version,
         "labels": get_task(task).labels,

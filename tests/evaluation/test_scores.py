@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -159,6 +161,13 @@ def test_floors_stand_beside_over_the_same_rows(pointing: Make) -> None:
     assert floor["metrics"] == score(majority, resamples=50)["metrics"]
 
 
+def test_floors_are_scored_on_the_same_split(pointing: Make) -> None:
+    two = changed(pointing, split=["dev"] * 3 + ["test"] * 3)
+    result = score(two, resamples=50, split="dev", floors={"majority": two})
+    assert result["floors"]["majority"]["rows"] == 3
+    assert result["floors"]["majority"]["metrics"] == result["metrics"]
+
+
 @pytest.mark.parametrize("column", ["id", "gold", "group", "fold"])
 def test_floors_over_other_rows_are_refused(column: str, pointing: Make) -> None:
     other = pointing()
@@ -180,3 +189,10 @@ def test_ranking_intervals_on_bins_keep_the_exact_value(monkeypatch: pytest.Monk
     binned = score(predictions, resamples=100)["metrics"]["auroc"]
     assert binned["value"] == exact["value"]
     assert binned["lo"] == pytest.approx(exact["lo"], abs=0.01) and binned["lo"] != exact["lo"]
+
+
+def test_the_rooms_load_no_heavy_library() -> None:
+    heavy = ("pyarrow", "pandas", "sklearn", "torch", "mlflow", "datasets", "hydra")
+    code = f"import sys, slant.evaluation; print([name for name in {heavy!r} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

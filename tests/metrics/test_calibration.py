@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from slant.metrics import brier, brier_rows, calibration_bins, expected_calibration_error
 
-
 Forecasts = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]
 
 

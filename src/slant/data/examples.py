@@ -1,0 +1,98 @@
+"""The Example table (contract 1 of docs/design.md): its columns, its checks, its fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from slant.errors import DataError
+from slant.labels import get_task
+from slant.records import EXAMPLE_COLUMNS
+
+if TYPE_CHECKING:
+    from datasets import Dataset, Features
+
+__all__ = ["MAX_CHARACTERS", "corpus_fingerprint", "features", "make_dataset", "without_nulls"]
+
+#: A sentence longer than this is a file read with the wrong separator or line ends, not a sentence.
+MAX_CHARACTERS = 20_000
+
+_FINGERPRINTED = ("id", "text", "task", "label", "target", "target_start", "target_end", "spans", "group")
+
+
+def features() -> Features:
+    """The table's types. Offsets are int32, half-open, in Unicode code points of `text`."""
+    from datasets import Features, List, Value
+
+    types: dict[str, Any] = dict.fromkeys(EXAMPLE_COLUMNS, Value("string"))
+    types |= {"target_start": Value("int32"), "target_end": Value("int32")}
+    types["spans"] = List({"start": Value("int32"), "end": Value("int32"), "label": Value("string")})
+    types["label_votes"] = List(Value("float32"))
+    return Features(types)
+
+
+def make_dataset(rows: Iterable[Mapping[str, Any]], where: str) -> Dataset:
+    """The rows as a checked `datasets.Dataset` with exactly the Example columns; those a row leaves out are null.
+
+    Args:
+        rows: mappings with at least id, text, task and group.
+        where: the file the rows came from, for messages.
+
+    Raises DataError, naming the row by number and id, for: no rows, an unknown column, a missing or repeated id, an empty or
+    over-long text, an unknown task or label, a span or target mention outside the text or empty.
+    """
+    from datasets import Dataset
+
+    seen: set[str] = set()
+    table: dict[str, list[Any]] = {name: [] for name in EXAMPLE_COLUMNS}
+    for number, row in enumerate(rows, 1):
+        _check(row, f"{where}, row {number} (id {row.get('id')!r})", seen)
+        for name in EXAMPLE_COLUMNS:
+            table[name].append(row.get(name))
+    if not seen:
+        raise DataError("holds no rows", where=where, remedy="Name the corpus's own file, with its rows")
+    return Dataset.from_dict(table, features=features())
+
+
+def _check(row: Mapping[str, Any], where: str, seen: set[str]) -> None:
+    def refuse(problem: str, remedy: str) -> None:
+        raise DataError(problem, where=where, remedy=remedy)
+
+    unknown = sorted(set(row) - set(EXAMPLE_COLUMNS))
+    if unknown:
+        refuse(f"unknown column {unknown[0]!r}", f"The columns are {', '.join(EXAMPLE_COLUMNS)}")
+    for name in ("id", "text", "task", "group"):
+        if not isinstance(row.get(name), str) or not row[name].strip():
+            refuse(f"the {name} is missing or empty", "Give every row one, or remove the row")
+    if row["id"] in seen:
+        refuse("the id stands twice", "Give every row its own id")
+    seen.add(row["id"])
+    text = row["text"]
+    if len(text) > MAX_CHARACTERS:
+        refuse(f"the text has {len(text):,} characters, more than {MAX_CHARACTERS:,}", "Cut it into sentences; check the separator")
+    task = get_task(row["task"])
+    if row.get("label") is not None and row["label"] not in task.labels:
+        refuse(f"unknown label {row['label']!r}", f"The labels of {task.name} are {', '.join(task.labels)}")
+    for span in row.get("spans") or ():
+        if not 0 <= span["start"] < span["end"] <= len(text):
+            refuse(f"the span {span['start']}:{span['end']} is not within the text's {len(text)} characters", "Mend its offsets")
+    start, end = row.get("target_start"), row.get("target_end")
+    if (start is None) != (end is None) or (start is not None and not 0 <= start < end <= len(text)):  # type: ignore[operator]
+        refuse(f"the target mention {start}:{end} is not within the text", "Mend its offsets or leave both out")
+
+
+def without_nulls(dataset: Dataset, column: str = "label") -> Dataset:
+    """The rows where `column` is not null, in order."""
+    return dataset.select([i for i, value in enumerate(dataset[column]) if value is not None])
+
+
+def corpus_fingerprint(dataset: Dataset) -> str:
+    """sha256 over what a model can learn from, in the order of ids: row order and descriptive columns do not change it."""
+    columns = {name: list(dataset[name]) for name in _FINGERPRINTED}
+    digest = hashlib.sha256()
+    for i in sorted(range(len(dataset)), key=columns["id"].__getitem__):
+        row = [columns[name][i] for name in _FINGERPRINTED]
+        digest.update(json.dumps(row, ensure_ascii=False, sort_keys=True).encode() + b"\n")
+    return digest.hexdigest()
