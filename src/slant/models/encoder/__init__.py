@@ -1,6 +1,18 @@
 """The pretrained encoder: where its files are found, and where its outputs are kept."""
 
 from slant.models.encoder.cache import CacheInfo, StateCache, default_cache_folder, state_key
+from slant.models.encoder.encode import Recipe, States, TextEncoder, open_encoder
 from slant.models.encoder.resolve import EncoderFiles, resolve_encoder
 
-__all__ = ["CacheInfo", "EncoderFiles", "StateCache", "default_cache_folder", "resolve_encoder", "state_key"]
+__all__ = [
+    "CacheInfo",
+    "EncoderFiles",
+    "Recipe",
+    "StateCache",
+    "States",
+    "TextEncoder",
+    "default_cache_folder",
+    "open_encoder",
+    "resolve_encoder",
+    "state_key",
+]

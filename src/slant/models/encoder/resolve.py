@@ -121,7 +121,8 @@ def _hub_folder(name: str, revision: str) -> Path:
     except Exception as found:  # the client lets its HTTP library's errors through, and that library has changed twice
         problem = f"the hub gave no files ({type(found).__name__}: {found})"
         raise EncoderError(problem, where=where, remedy=f"Check name, revision and network. {THREE_WAYS}") from found
-    _require_files(folder, remedy=f"Choose a commit that has them, or convert it yourself and give {FROM_FOLDER}")
+    remedy = f"Pickled weights are never fetched: choose a commit with all three files, or {FROM_FOLDER}"
+    _require_files(folder, remedy=remedy)
     return folder
 
 

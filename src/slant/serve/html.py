@@ -1,0 +1,114 @@
+"""An annotated article as one HTML page that needs nothing else: no script, no network, no second file."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from slant.records import AnnotatedSentence, AnnotatedSpan, Annotation
+from slant.serve.article import STRENGTHS, LoadedWord, context, count, lay_out, rank_words, strength, verdict, visible
+
+__all__ = ["render_html"]
+
+#: Code points of its sentence shown on either side of a word in the table.
+_REACH = 70
+_VERDICTS = {"loaded": "judged loaded", "neutral": "judged neutral", "abstained": "left undecided"}
+
+
+def render_html(text: str, annotation: Annotation, *, title: str) -> str:
+    """A page that shows `text` as it reads, its loaded words and sentences marked, and the loaded words in a table by weight.
+
+    The page's content security policy allows nothing but its own style sheet; everything in `text`, `title` and `annotation` is
+    shown as text. The text content of its one `<article>` is `text` as `slant.serve.article.visible` shows it, character by character.
+    Write it as UTF-8. Raises DataError when the annotation is not of this text.
+    """
+    paragraphs = lay_out(text, annotation)
+    words = rank_words(paragraphs)
+    bundles = [_bundle(bundle) for bundle in annotation.bundles]
+    return _template().render(
+        title=visible(title, one_line=True),
+        paragraphs=paragraphs,
+        counts=count(annotation),
+        sentences=annotation.sentences,
+        words=words,
+        ranks={(word.span.start, word.span.end): rank for rank, word in enumerate(words, start=1)},
+        with_voice=any(word.span.voice or word.sentence.voice for word in words),
+        stances=_stances(annotation.sentences),
+        bundles=bundles,
+        strengths=_legend(),
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"visible": visible, "strength": strength, "verdict": verdict, "percent": _percent}
+    environment.globals |= {"say_sentence": _say_sentence, "say_span": _say_span, "voice_of": _voice_of, "context": context, "reach": _REACH}
+    return environment.get_template("article.html.j2")
+
+
+def _percent(share: float) -> str:
+    """A share as a whole percentage that says 0 or 100 only where that is exact."""
+    if 0 < share < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
+
+
+def _legend() -> list[tuple[str, str]]:
+    """Each strength with the probabilities it stands for."""
+    uppers = ["", *(f"{bound - 0.01:.2f}" for _, bound in STRENGTHS)]
+    return [
+        (name, f"{bound:.2f} or more" if not upper else f"{bound:.2f}–{upper}" if bound else f"up to {upper}")
+        for (name, bound), upper in zip(STRENGTHS, uppers, strict=False)
+    ]
+
+
+def _say_span(span: AnnotatedSpan) -> str:
+    spoken = " · in a quotation" if span.voice == "quoted" else ""
+    return f"loaded, probability {span.probability:.2f}{spoken}"
+
+
+def _say_sentence(number: int, sentence: AnnotatedSentence) -> str:
+    said = f"Sentence {number}: {_VERDICTS[verdict(sentence)]}, probability {sentence.loaded.probability:.2f}"
+    if sentence.voice == "quoted":
+        said += f" · quoted{', ' + visible(sentence.speaker, one_line=True) if sentence.speaker else ''}"
+    return said + (" · longer than the model reads" if sentence.truncated else "")
+
+
+def _voice_of(word: LoadedWord) -> str:
+    voice = word.span.voice or word.sentence.voice or "not told"
+    return f"{voice}, {word.sentence.speaker}" if voice == "quoted" and word.sentence.speaker else voice
+
+
+def _stances(sentences: list[AnnotatedSentence]) -> list[dict[str, Any]]:
+    """A row for each stance: its sentence's number, target, label and that label's probability (None where not told)."""
+    rows = []
+    for number, sentence in enumerate(sentences, start=1):
+        for stance in sentence.stance:
+            label, probabilities = stance.get("label"), stance.get("probabilities")
+            probability = probabilities.get(label) if isinstance(probabilities, dict) else None
+            rows.append({"number": number, "target": str(stance.get("target")), "label": str(label), "probability": probability})
+    return rows
+
+
+def _bundle(bundle: dict[str, object]) -> list[tuple[str, str]]:
+    """What a bundle says of itself, as names and values, in this order and without what it leaves open."""
+    names = {
+        "id": "Model",
+        "task": "Task",
+        "threshold": "Sentence threshold",
+        "word_threshold": "Word threshold",
+        "corpus": "Trained on",
+        "package_version": "Slant version",
+    }
+    known = [(name, bundle[key]) for key, name in names.items() if bundle.get(key) is not None]
+    return [(name, f"{value:.2f}" if isinstance(value, float) else visible(str(value), one_line=True)) for name, value in known]

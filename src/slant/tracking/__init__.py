@@ -1,0 +1,21 @@
+"""The one place that opens MLflow: stores, runs, families of runs. Importing it does not import MLflow."""
+
+from slant.tracking.families import ChildSummary, finish_parent, start_parent, summarise_children
+from slant.tracking.git import GitState, git_state
+from slant.tracking.logger import RunLogger
+from slant.tracking.runs import open_run, reap_dead_runs
+from slant.tracking.store import ensure_experiment, prepare_store
+
+__all__ = [
+    "ChildSummary",
+    "GitState",
+    "RunLogger",
+    "ensure_experiment",
+    "finish_parent",
+    "git_state",
+    "open_run",
+    "prepare_store",
+    "reap_dead_runs",
+    "start_parent",
+    "summarise_children",
+]
