@@ -21,17 +21,41 @@ class Task(enum.Enum):
     LOADED = "loaded!"
 
 
+def spy_on_log_batch(patch: pytest.MonkeyPatch, kind: str) -> list[int]:
+    """The list to which the size of each batch of this kind will be added."""
+    from mlflow import MlflowClient
+
+    sizes: list[int] = []
+    real = MlflowClient.log_batch
+
+    def spy(self: Any, run_id: str, **batch: Any) -> None:
+        sizes.append(len(batch[kind]))
+        real(self, run_id, **batch)
+
+    patch.setattr(MlflowClient, "log_batch", spy)
+    return sizes
+
+
 def test_a_nested_configuration_becomes_dotted_keys() -> None:
-    config = {"model": {"name": "tagger", "heads": {}, "layers": [1, Task.LOADED]}, "task": Task.LOADED, "dev": None, "lr": 1e-5}
-    assert flatten(config) == {
-        "model.name": "tagger", "model.heads": "{}", "model.layers": '[1, "LOADED"]', "task": "LOADED", "dev": "None", "lr": "1e-05",
-    }  # fmt: skip
+    model = {"name": "tagger", "heads": {"word": {"dim": 8}, "x": {}}, "layers": [1, Task.LOADED]}
+    assert flatten({"model": model, "task": Task.LOADED, "dev": None, "lr": 1e-5}) == {
+        "model.name": "tagger",
+        "model.heads.word.dim": "8",
+        "model.heads.x": "{}",
+        "model.layers": '[1, "LOADED"]',
+        "task": "LOADED",
+        "dev": "None",
+        "lr": "1e-05",
+    }
 
 
-def test_params_are_logged_in_batches_and_cut_with_a_note(opened: Open, uri: str) -> None:
+def test_params_are_logged_in_batches_and_cut_with_a_note(opened: Open, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     params = {"group": {f"key {i}": i for i in range(250)}, "long": "x" * 7000, "odd+key": 1}
     with opened("params") as run:
-        run.log_params(params)
+        with monkeypatch.context() as patch:
+            sizes = spy_on_log_batch(patch, "params")
+            run.log_params(params)
+        assert sizes == [100, 100, 52]
         run.log_params({"long": "x" * 7000})
         with pytest.raises(ConfigError, match="two keys"):
             run.log_params({"a+b": 1, "a*b": 2})
@@ -46,16 +70,7 @@ def test_params_are_logged_in_batches_and_cut_with_a_note(opened: Open, uri: str
 
 
 def test_metrics_of_a_step_go_in_one_call(opened: Open, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mlflow import MlflowClient
-
-    sizes: list[int] = []
-    real = MlflowClient.log_batch
-
-    def spy(self: Any, run_id: str, **batch: Any) -> None:
-        sizes.append(len(batch["metrics"]))
-        real(self, run_id, **batch)
-
-    monkeypatch.setattr(MlflowClient, "log_batch", spy)
+    sizes = spy_on_log_batch(monkeypatch, "metrics")
     with opened("metrics") as run:
         run.log_metrics({f"m{i}": i / 7 for i in range(1000)}, step=3)
         assert sizes == [1000]
@@ -142,4 +157,4 @@ def test_tags_are_text_and_cut(opened: Open, uri: str) -> None:
 
 def test_cut_keeps_what_fits() -> None:
     assert cut("a" * 50, 50) == "a" * 50
-    assert cut("a" * 51, 50) == "a" * 23 + "… [cut from 51 characters]"
+    assert cut("a" * 51, 50) == "a" * 24 + "… [cut from 51 characters]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import signal
 import socket
@@ -220,6 +221,20 @@ def test_process_start_tells_the_living_from_the_dead() -> None:
     child.kill()
     child.communicate()
     assert not process_alive(child.pid, started)
+
+
+def test_process_start_reads_the_right_field_whatever_the_name(tmp_path: Path) -> None:
+    odd = tmp_path / "a) R 1 (b"
+    odd.write_text("#!/bin/sh\nread line\n")
+    odd.chmod(0o755)
+    child = subprocess.Popen([odd], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    started = process_start(child.pid)
+    assert started.isdigit()
+    assert int(started) >= int(process_start(os.getpid())) > 0
+    child.communicate()
+    before = process_start(os.getpid())
+    with mmap.mmap(-1, 1 << 26):  # the neighbouring field is the size of the process
+        assert process_start(os.getpid()) == before
 
 
 def _git(folder: Path, *args: str) -> str:

@@ -59,7 +59,7 @@ class EncoderHeads:
         sentence_l2: float = 0.3,
         word_feature_scale: float = 4.0,
         folds: int = 5,
-        word_iterations: int = 30,
+        word_iterations: int = 20,
         calibrated: bool = True,
     ) -> None:
         self.labels = get_task(task).labels

@@ -118,9 +118,13 @@ def _sqlite_path(uri: str) -> Path:
     if not text.startswith(_SQLITE):
         raise ConfigError("this kind of tracking store is not supported", where=text, remedy=remedy)
     path = text.removeprefix(_SQLITE)
-    if not path or path.startswith(":") or path.startswith("file:") or "?" in path:
-        raise ConfigError("the SQLite store must be a plain path to a file", where=text, remedy=remedy)
-    return Path(os.path.abspath(path))
+    db = os.path.abspath(path)
+    if not path or path.startswith((":", "file:")):
+        raise ConfigError("the SQLite store must be a file", where=text, remedy=remedy)
+    if "?" in db or "%" in db:
+        # SQLAlchemy 2.1 decodes %20, its 2.0 and MLflow do not: no spelling means the same file to all three.
+        raise ConfigError(f"a store's path must hold no ? or %, as {db} does", where=text, remedy=remedy)
+    return Path(db)
 
 
 def _load_mlflow() -> None:

@@ -6,7 +6,6 @@ import hashlib
 import logging
 import os
 import sqlite3
-import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -121,7 +120,7 @@ class StateCache:
 
     def get_many(self, keys: Sequence[bytes]) -> dict[bytes, States]:
         """The entries among `keys`, in their order, as writable arrays; a damaged entry is deleted and left out."""
-        wanted = list(dict.fromkeys(keys))
+        wanted = list(keys)
         found, used, damaged = self._attempt(lambda connection: _read(connection, wanted))
         self._attempt(lambda connection: _note_use(connection, used, damaged))
         if damaged:
@@ -182,21 +181,14 @@ class StateCache:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-        try:
-            _prepare(connection)
-            return connection
-        except sqlite3.Error as found:
-            connection.close()
-            # Two processes that make a file into a cache at once are told "locked" without the wait that was asked for.
-            if _code(found) == sqlite3.SQLITE_BUSY and time.monotonic() < deadline:
-                time.sleep(0.02)
-            elif _code(found) in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN) and os.access(path, os.R_OK):
-                break
-            else:
-                raise
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    try:
+        _prepare(connection)
+        return connection
+    except sqlite3.Error as found:
+        connection.close()
+        if _code(found) not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN) or not os.access(path, os.R_OK):
+            raise
     # Without leave to write beside it, a file with a write-ahead log can only be read as it was last closed.
     logger.warning("%s: cannot be written and is only read", path)
     return sqlite3.connect(f"file:{quote(str(path))}?immutable=1", uri=True, isolation_level=None)

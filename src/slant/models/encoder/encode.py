@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Recipe", "States", "TextEncoder", "open_encoder"]
 
 _WRITE_EVERY = 256
+# States read once are held up to this many bytes: the folds of a cross-validation read the same rows again and again.
+_HELD_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class TextEncoder:
     def __init__(self, files: EncoderFiles, recipe: Recipe, cache: StateCache | None = None, *, threads: int = 1) -> None:
         self.files, self.recipe, self.cache, self.threads = files, recipe, cache, threads
         self.encoded = 0
+        self._held: dict[bytes, npt.NDArray[np.float32]] = {}
 
     @cached_property
     def wordpieces(self) -> Wordpieces:
@@ -109,7 +112,9 @@ class TextEncoder:
         """The states of each text, from the cache where they are known; new ones are kept there."""
         pieces = self.wordpieces.encode(texts)
         keys = [state_key(self.files.digest, str(self.recipe), text) for text in texts]
-        known = self.cache.get_many(list(dict.fromkeys(keys))) if self.cache else {}
+        known = {key: self._held[key] for key in keys if key in self._held}
+        if self.cache:
+            known |= self.cache.get_many([key for key in dict.fromkeys(keys) if key not in known])
         todo = {key: i for i, key in enumerate(keys) if key not in known}
         fresh: dict[bytes, npt.NDArray[np.float32]] = {}
         for key, i in track(todo.items(), len(todo), "encoding"):
@@ -117,6 +122,9 @@ class TextEncoder:
             if len(fresh) == _WRITE_EVERY:
                 self._keep(fresh)
         self._keep(fresh)
+        self._held |= known
+        if sum(row.nbytes for row in self._held.values()) > _HELD_BYTES:
+            self._held.clear()
         sentence_width = len(self.recipe.sentence_layers) * self._width(known, keys, pieces)
         rows = [known[key][0] for key in keys]
         counts = np.array([len(p.words) for p in pieces], np.int64)

@@ -1,0 +1,22 @@
+"""Composing the rooms below into runs. The only place that knows Hydra. Parts are loaded when first asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__all__ = ["TrainResult", "compose_config", "configs_folder", "run_app", "train"]
+
+_HOMES = {
+    "TrainResult": "slant.pipeline.train",
+    "train": "slant.pipeline.train",
+    "compose_config": "slant.pipeline.app",
+    "configs_folder": "slant.pipeline.app",
+    "run_app": "slant.pipeline.app",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,86 @@
+"""The configuration's types. A key that is not here, or not in a component's YAML, is an error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+__all__ = ["TrainConfig", "register"]
+
+
+@dataclass
+class TaskConfig:
+    name: str = MISSING
+    """The task's name in slant.labels."""
+
+
+@dataclass
+class EvaluationConfig:
+    resamples: int = 2000
+    """Bootstrap draws of whole groups."""
+    level: float = 0.95
+    """The intervals' coverage."""
+    floors: dict[str, Any] = field(default_factory=dict)
+    """Trivial classifiers, by name, scored on the same rows."""
+
+
+@dataclass
+class PublishConfig:
+    enabled: bool = True
+    """Whether the run writes a bundle."""
+    int8: bool = True
+    """Whether an int8 graph is tried."""
+    int8_max_loss: float = 0.005
+    """The macro F1 that int8 may lose, on rows that are not tested."""
+    judged_rows: int = 600
+    """How many such rows judge the exported graphs."""
+    licence: str = MISSING
+    """The bundle's licence; a corpus's own may bind it."""
+
+
+@dataclass
+class TrackingConfig:
+    enabled: bool = True
+    """Whether MLflow records the run."""
+    uri: str = MISSING
+    """sqlite:///PATH or a server's http address."""
+    experiment: str = MISSING
+    """MLflow's experiment name."""
+    log_bundle: bool = False
+    """Whether the whole bundle is copied into the run's artefacts."""
+
+
+@dataclass
+class PathsConfig:
+    home: str = MISSING
+    """Where runs and the store live."""
+    runs: str = MISSING
+    """The folder of run folders."""
+    cache: str | None = None
+    """The encoder cache's folder; null is the user's own."""
+
+
+@dataclass
+class TrainConfig:
+    name: str = MISSING
+    """What the run is called, in its folder and in MLflow."""
+    seed: int = 1
+    """Folds, inner folds and bootstrap all derive from it."""
+    threads: int = 1
+    """Threads of torch, BLAS and onnxruntime; more than one pays only on an idle machine."""
+    task: TaskConfig = field(default_factory=TaskConfig)
+    data: Any = MISSING
+    split: Any = MISSING
+    model: Any = MISSING
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    publish: PublishConfig = field(default_factory=PublishConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    paths: PathsConfig = field(default_factory=PathsConfig)
+
+
+def register() -> None:
+    """Make the schema known to Hydra as `schema`."""
+    ConfigStore.instance().store(name="schema", node=TrainConfig)
