@@ -272,6 +272,27 @@ with StateCache(sys.argv[1]) as held:
         assert held.info().entries == 300
 
 
+def test_openings_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite says "locked" at once, whatever the timeout, to one of two processes that begin a file in the same moment."""
+    refusals, prepare = [sqlite3.SQLITE_BUSY] * 3, cache._prepare
+
+    def locked(connection: sqlite3.Connection) -> None:
+        if refusals:
+            found = sqlite3.OperationalError("database is locked")
+            found.sqlite_errorcode = refusals.pop()
+            raise found
+        prepare(connection)
+
+    monkeypatch.setattr(cache, "_prepare", locked)
+    with StateCache(tmp_path) as held:
+        held.put_many({key_of(1): value_of(1)})
+        assert check_all(held, range(3)) == {1}
+    refusals[:] = [sqlite3.SQLITE_BUSY]
+    monkeypatch.setattr(cache, "BUSY_SECONDS", 0)
+    with pytest.raises(StorageError, match="locked"):
+        held.info()
+
+
 # --- damage
 
 

@@ -65,6 +65,8 @@ class EncoderHeads:
         self.labels = get_task(task).labels
         if len(self.labels) != 2:
             raise ConfigError(f"encoder_heads has no head for the task {task!r} yet", remedy="Use task=loaded")
+        if folds < 2:
+            raise ConfigError(f"model.folds is {folds}", remedy="Take at least 2: word scores must come from heads that did not see them")
         self.encoder, self.task = encoder, task
         self.word_l2, self.sentence_l2, self.word_feature_scale = word_l2, sentence_l2, word_feature_scale
         self.folds, self.word_iterations, self.calibrated = folds, word_iterations, calibrated

@@ -70,7 +70,7 @@ def fit_logistic(
         uphill = slope >= 0
         direction[uphill] = -gradient[uphill]
         slope[uphill] = -(gradient[uphill] ** 2).sum(axis=1)
-        size = np.where(moving, 1.0 if steps else np.minimum(1.0, 1.0 / np.abs(gradient).sum(axis=1)), 0.0)
+        size = np.where(moving, 1.0 if steps else np.minimum(1.0, 1.0 / np.maximum(np.abs(gradient).sum(axis=1), 1e-12)), 0.0)
         new_x = x + size[:, None] * direction
         new_loss, new_gradient = evaluate(new_x)
         for _ in range(20):

@@ -42,11 +42,14 @@ def run_app(arguments: Sequence[str]) -> Any:
     """
     register()
     results: list[Any] = []
+    failures: list[BaseException] = []
 
-    def job(cfg: DictConfig) -> Any:
-        result = train_job(cfg)
-        results.append(result)
-        return None
+    def job(cfg: DictConfig) -> None:
+        try:
+            results.append(train_job(cfg))
+        except Exception as error:
+            # Hydra would print lines of its own above ours.
+            failures.append(error)
 
     # With this set Hydra lets exceptions through instead of printing and leaving; the command line prints them in one line.
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -60,6 +63,8 @@ def run_app(arguments: Sequence[str]) -> Any:
         raise _explained(error) from error
     finally:
         sys.argv = before
+    if failures:
+        raise failures[0]
     return results[0] if results else None
 
 
@@ -92,6 +97,10 @@ def _explained(error: Exception) -> ConfigError:
     if group_missing:
         wanted = group_missing.group(1)
         return ConfigError(f"unknown configuration key {wanted!r}", remedy=_near(wanted, _known_keys(), "slant train --cfg job shows all keys"))
+    value = next((m for c in causes if (m := re.search(r"(Value '.*' of type .*|Invalid value '.*'.*)", c))), None)
+    if value:
+        place = getattr(error.__cause__, "full_key", None) or getattr(error, "full_key", None) or ""
+        return ConfigError(value.group(1), where=place, remedy="slant train --cfg job shows each key's present value")
     mandatory = next((m for c in causes if (m := re.search(r"Missing mandatory value: (\S+)", c))), None)
     if mandatory:
         return ConfigError(f"{mandatory.group(1)} must be given", remedy=f"Add {mandatory.group(1)}=VALUE to the command")

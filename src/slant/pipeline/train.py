@@ -21,14 +21,15 @@ from slant import __version__
 from slant.data import Corpus, Split, split_fingerprint
 from slant.data.examples import without_nulls
 from slant.errors import DataError
-from slant.evaluation import PredictionsMeta, predictions_hash, score, write_predictions
+from slant.evaluation import PredictionsMeta, make_predictions, predictions_hash, score, write_predictions
 from slant.files import write_atomic
 from slant.labels import Task, get_task
 from slant.models import Classifier
-from slant.pipeline.build import build, target_name
+from slant.pipeline.build import build, check, target_name
 from slant.pipeline.predict import Columns, predict_columns
 from slant.progress import track
 from slant.publish import Origin, export_bundle
+from slant.report import score_rows, to_markdown
 from slant.seeding import derive_seed, seed_everything
 from slant.tracking import RunLogger, git_state, open_run
 
@@ -80,6 +81,10 @@ def train(cfg: DictConfig, folder: Path) -> TrainResult:
     started = time.perf_counter()
     seed_everything(cfg.seed)
     task = get_task(cfg.task.name)
+    for key in ("data", "split", "model"):
+        check(cfg[key], key)
+    for name, node in cfg.evaluation.floors.items():
+        check(node, f"evaluation.floors.{name}")
     folder.mkdir(parents=True, exist_ok=True)
     with write_atomic(folder / "config.yaml") as part:
         part.write_text(OmegaConf.to_yaml(cfg, resolve=True), encoding="utf-8")
@@ -157,8 +162,6 @@ def _fold(
             floor.fit(train_rows, None, seed=cfg.seed)
             tables.floors.setdefault(name, []).append(predict_columns(floor, test_rows, split="test", **about))
         if child:
-            from slant.evaluation import make_predictions
-
             found = score(make_predictions(mine[0], meta), resamples=100, seed=cfg.seed)
             child.log_metrics(_metrics(found))
             child.set_tags({"slant.fold": split.fold, "slant.split": split.name, "slant.kind": "fold"})
@@ -219,7 +222,14 @@ def _publish(
     )
     judged = dataset.select(not_tested[: cfg.publish.judged_rows])
     bundle = export_bundle(
-        model, folder / "bundle", origin, scores, judged, int8=cfg.publish.int8, int8_max_loss=cfg.publish.int8_max_loss
+        model,
+        folder / "bundle",
+        origin,
+        scores,
+        to_markdown(score_rows(scores)),
+        judged,
+        int8=cfg.publish.int8,
+        int8_max_loss=cfg.publish.int8_max_loss,
     )
     return bundle.folder
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from slant.report import score_rows, to_markdown
-
 if TYPE_CHECKING:
     from slant.bundle import Manifest
     from slant.publish.export import Origin
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["render_card"]
 
 
-def render_card(manifest: Manifest, origin: Origin, scores: Mapping[str, Any]) -> str:
+def render_card(manifest: Manifest, origin: Origin, scores: Mapping[str, Any], score_table: str) -> str:
     """Markdown with the hub's metadata block: what the model is for, what it learned from, every score beside its floors."""
     graphs = [
         f"- `{precision}`: `{graph.file}`"
@@ -46,7 +44,7 @@ split `{manifest.split_fingerprint[:16]}`.
 
 On {scores["rows"]:,} test rows; 95 % bootstrap intervals over {scores["metrics"]["accuracy"]["groups"]:,} groups.
 
-{to_markdown(score_rows(scores))}
+{score_table}
 
 ## Decision
 

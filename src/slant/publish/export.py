@@ -71,6 +71,7 @@ def export_bundle(
     folder: Path,
     origin: Origin,
     scores: Mapping[str, Any],
+    score_table: str,
     judged: Dataset,
     *,
     int8: bool = True,
@@ -80,7 +81,8 @@ def export_bundle(
 
     Args:
         folder: must not hold anything yet; it appears whole or not at all.
-        scores: what `slant.evaluation.score` gave, for `metrics.json` and the card.
+        scores: what `slant.evaluation.score` gave, for `metrics.json`.
+        score_table: the same as a Markdown table, for the card.
         judged: labelled rows, none of them test rows, on which the graph is compared with the model and int8 with fp32.
         int8: also make an int8 graph, and keep it when it loses at most `int8_max_loss` of macro F1 on `judged`.
 
@@ -120,7 +122,7 @@ def export_bundle(
         manifest = Manifest(**vars(manifest) | {"graphs": graphs})
         _record_golden(part, manifest)
         (part / "metrics.json").write_text(json.dumps(scores, indent=1, ensure_ascii=False), encoding="utf-8")
-        (part / "MODEL_CARD.md").write_text(render_card(manifest, origin, scores), encoding="utf-8")
+        (part / "MODEL_CARD.md").write_text(render_card(manifest, origin, scores, score_table), encoding="utf-8")
         write_manifest(part, manifest)
     return read_bundle(folder)
 

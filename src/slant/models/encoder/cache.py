@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import sqlite3
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -181,26 +182,35 @@ class StateCache:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-    try:
-        _prepare(connection)
-        return connection
-    except sqlite3.Error as found:
-        connection.close()
-        if _code(found) not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN) or not os.access(path, os.R_OK):
-            raise
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            _prepare(connection)
+            return connection
+        except sqlite3.Error as found:
+            connection.close()
+            # Two processes that begin one file at once are told "locked" without the wait that was asked for.
+            if _code(found) == sqlite3.SQLITE_BUSY and time.monotonic() < deadline:
+                time.sleep(0.02)
+            elif _code(found) in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN) and os.access(path, os.R_OK):
+                break
+            else:
+                raise
     # Without leave to write beside it, a file with a write-ahead log can only be read as it was last closed.
     logger.warning("%s: cannot be written and is only read", path)
     return sqlite3.connect(f"file:{quote(str(path))}?immutable=1", uri=True, isolation_level=None)
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    for pragma in ("page_size = 16384", "auto_vacuum = INCREMENTAL", "journal_mode = WAL", "synchronous = NORMAL"):
-        connection.execute(f"PRAGMA {pragma}")
+    connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA journal_size_limit = {TRANSACTION_BYTES}")
     connection.execute("PRAGMA cache_size = -8192")
     if connection.execute("PRAGMA user_version").fetchone()[0] == FORMAT:
         return
+    # These are kept in the file, and setting them again would wait for whoever is writing.
+    for pragma in ("page_size = 16384", "auto_vacuum = INCREMENTAL", "journal_mode = WAL"):
+        connection.execute(f"PRAGMA {pragma}")
     with _transaction(connection):
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]

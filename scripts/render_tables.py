@@ -1,0 +1,109 @@
+"""Render the tables of README.md and experiments/*/README.md from the committed result files.
+
+    python scripts/render_tables.py [--check]
+
+A table stands between `<!-- table NAME -->` and `<!-- end -->`. With --check nothing is written and the exit status tells whether one is stale.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from slant.report import to_markdown
+
+ROOT = Path(__file__).parents[1]
+MARK = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def _results(study: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / "experiments" / study / "results.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _cell(run: dict[str, Any], metric: str) -> str:
+    found = run["metrics"].get(metric)
+    return "–" if found is None or found["value"] is None else f"{found['value']:.3f} ({found['lo']:.3f}–{found['hi']:.3f})"
+
+
+SHOWN = ("macro_f1", "weighted_f1", "auroc", "ece", "word_f1", "word_ap")
+
+
+def babe_scores() -> str:
+    """Every run with its intervals, and the floors of the first run of each kind of split."""
+    runs = _results("01-babe-heads")["runs"]
+    rows = [["run", *SHOWN]]
+    for floor in ("majority", "outlet_prior"):
+        for split in ("folds", "leave-outlet"):
+            below = runs[f"linear-{split}"]["floors"][floor]
+            values = [f"{below[m]:.3f}" if below.get(m) is not None else "–" for m in SHOWN]
+            rows.append([f"floor {floor.replace('_', ' ')}, {split}", *values])
+    rows += [[name, *(_cell(run, metric) for metric in SHOWN)] for name, run in runs.items() if name != "heads-folds-repeat"]
+    return to_markdown(rows)
+
+
+def babe_cost() -> str:
+    runs = _results("01-babe-heads")["runs"]
+    rows = [["run", "wall s", "CPU s", "peak MB", "predictions"]]
+    for name, run in runs.items():
+        digest = run["fingerprints"]["predictions"][:12]
+        rows.append([name, f"{run['wall_seconds']:.0f}", f"{run['cpu_seconds']:.0f}", f"{run['peak_memory_mb']:,}", f"`{digest}`"])
+    return to_markdown(rows)
+
+
+def babe_seeds() -> str:
+    """Mean and standard deviation over the seeds of the grouped folds."""
+    runs = _results("01-babe-heads")["runs"]
+    seeds = [runs[name] for name in ("heads-folds-first", "heads-folds-seed2", "heads-folds-seed3")]
+    rows = [["metric", "mean", "sd", "seeds"]]
+    for metric in SHOWN:
+        values = [run["metrics"][metric]["value"] for run in seeds]
+        rows.append([metric, f"{mean(values):.4f}", f"{stdev(values):.4f}", str(len(values))])
+    return to_markdown(rows)
+
+
+def annotate_cost() -> str:
+    found = _results("02-annotate-cost")
+    rows = [["", "median", "worst", "of"]]
+    rows += [[name, f"{row['median']:,.2f}", f"{row['worst']:,.2f}", str(row["runs"])] for name, row in found["rows"].items()]
+    return to_markdown(rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "babe-scores": babe_scores,
+    "babe-cost": babe_cost,
+    "babe-seeds": babe_seeds,
+    "annotate-cost": annotate_cost,
+}
+
+
+def rendered(text: str) -> str:
+    """The text with every table rendered anew. Raises KeyError for a table that no function renders."""
+    return MARK.sub(lambda m: f"{m.group(1)}{TABLES[m.group(2)]()}\n{m.group(3)}", text)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    args = parser.parse_args()
+    stale = []
+    for path in (ROOT / "README.md", *sorted((ROOT / "experiments").glob("*/README.md"))):
+        text = path.read_text(encoding="utf-8")
+        new = rendered(text)
+        if new != text:
+            stale.append(path.relative_to(ROOT))
+            if not args.check:
+                path.write_text(new, encoding="utf-8")
+    for path in stale:
+        print(f"{'stale' if args.check else 'rendered'}: {path}")
+    return 1 if args.check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,5 @@
+"""`python -m slant`."""
+
+from slant.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,94 @@
+"""Parsing. Each command's module is loaded when it is called, so that `slant --help` loads nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from slant.errors import SlantError
+
+__all__ = ["COMMANDS", "main"]
+
+#: name: (module, one line of help). The module's `add_arguments(parser)` and `run(args) -> exit status` do the rest.
+COMMANDS = {
+    "train": ("slant.cli.train", "run an experiment: Hydra's command line, e.g. slant train experiment=loaded/demo"),
+    "annotate": ("slant.cli.annotate", "mark loaded language in a text, from a bundle alone"),
+    "verify": ("slant.cli.verify", "check a bundle: format, digests, golden answers"),
+    "cache": ("slant.cli.cache", "the encoder cache: its size, or clear it"),
+    "doctor": ("slant.cli.doctor", "what this installation has, what it lacks, and what to do"),
+    "demo": ("slant.cli.demo", "train the demo, annotate a sample article, show both"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0, 1 for a failure told in one line, 2 for a usage error, 130 for Ctrl-C."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    # A spinning second thread costs more than it brings on shared cores (docs/design.md, "Threads").
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    debug = "--debug" in arguments
+    if debug:
+        arguments.remove("--debug")
+    try:
+        return _dispatch(arguments)
+    except SlantError as error:
+        if debug:
+            raise
+        print(f"slant: {_one_line(str(error))}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        print("slant: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (`slant … | head`); there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        if debug:
+            raise
+        name = arguments[0] if arguments else ""
+        print(f"slant: {name} failed unexpectedly: {type(error).__name__}: {_one_line(str(error))} (again with --debug for the trace)", file=sys.stderr)
+        return 1
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if arguments[:1] == ["train"]:
+        # Everything after `train` is Hydra's, its --help too.
+        return int(import_module("slant.cli.train").run(arguments[1:]))
+    if arguments[:1] and arguments[0] in ("-sc", "--shell-completion"):
+        return int(import_module("slant.cli.completion").run(arguments))
+    parser = _parser(arguments[0] if arguments else None)
+    args = parser.parse_args(arguments)
+    if args.command is None:
+        parser.print_help()
+        return 2
+    return int(import_module(COMMANDS[args.command][0]).run(args))
+
+
+def _parser(named: str | None) -> argparse.ArgumentParser:
+    """The parser; only the named command's module is loaded for its arguments."""
+    parser = argparse.ArgumentParser(prog="slant", description="Classifiers of loaded language in news text.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and leave")
+    parser.add_argument("--debug", action="store_true", help="show a stack trace when something fails")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, (module, line) in COMMANDS.items():
+        sub = commands.add_parser(name, help=line, description=line)
+        if name == named and name != "train":
+            import_module(module).add_arguments(sub)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
+        from slant import __version__
+
+        print(f"slant {__version__}")
+        parser.exit()
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
