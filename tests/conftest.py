@@ -99,7 +99,7 @@ def benchmarks() -> Path:
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a random BERT (hidden 32, 6 layers, 2 heads, 512 positions): config.json, tokenizer.json, model.safetensors.
 
-    The weights and so the digest are the same in every session on one version of torch. Do not write into the folder.
+    The weights and so the digest are the same in every session on one version of torch and transformers. Do not write into the folder.
     """
     folder = tmp_path_factory.mktemp("tiny") / "tiny-bert"
     folder.mkdir()

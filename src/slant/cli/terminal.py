@@ -1,0 +1,124 @@
+"""Annotated articles and score tables as a terminal shows them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from slant.records import Annotation
+from slant.report import score_rows
+from slant.serve.article import LoadedWord, Part, context, count, lay_out, rank_words, strength, verdict, visible
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.text import Text
+
+__all__ = ["format_article", "format_scores"]
+
+_STYLES = {"strong": "bold white on red", "clear": "bold red underline", "slight": "yellow underline"}
+_GUTTER = 7
+_WORDS_LISTED = 12
+
+
+def format_article(text: str, annotation: Annotation, *, width: int, color: bool) -> str:
+    """The article, a sentence a line and wrapped to `width`, its loaded words marked; then the loaded words by weight.
+
+    Before a sentence judged loaded stands its probability. With `color` the words are set off by colour and underline, without it by «guillemets».
+    Control characters of the text are shown as signs, so that an article cannot drive the terminal. Raises DataError when the annotation is of
+    another text.
+    """
+    paragraphs = lay_out(text, annotation)
+    lines: list[RenderableType] = [_summary(annotation), ""]
+    for paragraph in paragraphs:
+        parts = [part for part in paragraph.parts if part.sentence is not None]
+        for part in parts:
+            lines.append(_sentence(part, width, color))
+        if parts:
+            lines.append("")
+    words = rank_words(paragraphs)
+    if words:
+        lines.append(_word_table(words))
+    return _render(lines, width, color)
+
+
+def format_scores(scores: Mapping[str, Any], *, width: int = 100) -> str:
+    """A line a metric: its exact name, value, 95 % interval, and the floors beside it."""
+    groups, rows = scores["metrics"]["accuracy"]["groups"], scores["rows"]
+    head = f"Test scores on {rows:,} rows in {groups:,} groups (95 % bootstrap over groups) beside the trivial floors"
+    return _render([head, "", _table(score_rows(scores))], width, False)
+
+
+def _summary(annotation: Annotation) -> str:
+    counts = count(annotation)
+    if not counts.sentences:
+        return "No sentences."
+    said = [f"{counts.loaded} of {counts.sentences} sentences loaded ({counts.loaded_rate:.0%})", f"{counts.spans} loaded expressions"]
+    said += [f"{counts.abstained} left undecided"] if counts.abstained else []
+    said += [f"{counts.truncated} longer than the model reads"] if counts.truncated else []
+    models = ", ".join(f"{bundle.get('name', '')} {bundle.get('id', '')}".strip() for bundle in annotation.bundles)
+    return visible(" · ".join([*said, f"bundle {models}"]), one_line=True)
+
+
+def _sentence(part: Part, width: int, color: bool) -> Text:
+    from rich.text import Text
+
+    assert part.sentence is not None
+    body = Text()
+    for piece in part.pieces:
+        # A sentence may run over several lines of its file; here it is wrapped anew.
+        shown = " ".join(visible(piece.text, one_line=True).split(" "))
+        if piece.span is None:
+            body.append(shown)
+        elif color:
+            body.append(shown, _STYLES[strength(piece.span.probability)])
+        else:
+            body.append(f"«{shown}»")
+    judged = verdict(part.sentence)
+    mark = {"loaded": f"{part.sentence.loaded.probability:.2f} ▌ ", "abstained": "  ?  ▌ ", "neutral": "     │ "}[judged]
+    if part.sentence.truncated:
+        body.append(" [… longer than the model reads]")
+    wrapped = body.wrap(_console(width, color), max(width - _GUTTER, 20))
+    style = "bold" if judged == "loaded" else "dim"
+    # Assembled, not added: a sum would spread the mark's style over the sentence.
+    lines = [Text.assemble((mark if i == 0 else f"     {mark[5:]}", style), line) for i, line in enumerate(wrapped)]
+    return Text("\n").join(lines)
+
+
+def _word_table(words: Sequence[LoadedWord]) -> RenderableType:
+    rows = [["loaded words by weight", "p", "where"]]
+    for word in words[:_WORDS_LISTED]:
+        before, after = context(word, 26)
+        where = f"{before.lstrip()}[{word.span.text}]{after.rstrip()}"
+        rows.append([visible(word.span.text, one_line=True), f"{word.span.probability:.2f}", visible(where, one_line=True)])
+    if len(words) > _WORDS_LISTED:
+        rows.append([f"… and {len(words) - _WORDS_LISTED} more", "", ""])
+    return _table(rows, left=(0, 2))
+
+
+def _table(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for i, head in enumerate(rows[0]):
+        table.add_column(Text(head), justify="left" if i in left else "right", no_wrap=i not in left)
+    for row in rows[1:]:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _console(width: int, color: bool) -> Console:
+    from rich.console import Console
+
+    system = "256" if color else None
+    return Console(file=io.StringIO(), width=width, force_terminal=color, color_system=system, highlight=False, markup=False, emoji=False)  # type: ignore[arg-type]
+
+
+def _render(lines: Sequence[RenderableType], width: int, color: bool) -> str:
+    console = _console(width, color)
+    for line in lines:
+        console.print(line, soft_wrap=False)
+    written = console.file
+    assert isinstance(written, io.StringIO)
+    return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
