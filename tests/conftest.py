@@ -15,9 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+#: `tiny_model`, `tiny_bundle`, `broken`.
+pytest_plugins = ["fixtures_bundle", "fixtures_pipeline"]
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::", "", None}
 
@@ -28,6 +32,11 @@ VERBS = ("presented", "delayed", "discussed", "approved", "rejected", "opened")
 DAYS = ("Monday", "Tuesday", "Friday", "Sunday")
 OUTLETS = (("Gazette", "left"), ("Courier", "right"), ("Wire", "centre"))
 TOPICS = ("transport", "health", "elections", "housing")
+
+
+# No test asserts seconds, and none leaves a folder behind.
+settings.register_profile("slant", deadline=None, database=None, print_blob=True)
+settings.load_profile("slant")
 
 
 # --- no network

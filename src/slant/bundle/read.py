@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
+import lzma
 import stat
+import struct
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from slant.bundle.format import GOLDEN, MANIFEST, Manifest, manifest_from_json
+from slant.bundle.format import GOLDEN, MANIFEST, TOKENIZER, Manifest, bundle_id, manifest_from_json
 from slant.bundle.write import sha256_file
 from slant.errors import BundleError
+from slant.files import storage_errors
 
 __all__ = ["Bundle", "read_bundle"]
 
@@ -21,6 +25,13 @@ _MAX_MANIFEST = 1 << 20
 _MAX_GOLDEN = 1 << 22
 _MAX_BYTES = 4 << 30
 _MAX_FILES = 64
+#: Weights hardly shrink; what unpacks to more than this many times the zip is a bomb.
+_MAX_RATIO = 100
+_MAX_NAME = 200
+#: What a damaged zip makes zipfile and its decompressors raise; OSError is bzip2's.
+_ZIP_ERRORS = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, NotImplementedError, RuntimeError, EOFError, ValueError, OverflowError, OSError,
+)  # fmt: skip
 _REMEDY = "Take the bundle again from where it was published, or export it again"
 
 
@@ -48,7 +59,7 @@ class Bundle:
             rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
             if not rows or not all(isinstance(row, dict) and isinstance(row.get("text"), str) for row in rows):
                 raise ValueError("it holds no rows with a text")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise BundleError(f"the golden rows cannot be read ({error})", where=self.where, remedy=_REMEDY) from error
         return rows
 
@@ -57,17 +68,25 @@ def read_bundle(path: str | Path) -> Bundle:
     """Read a bundle folder or zip and check the digest of every file.
 
     Raises BundleError, with the reason, for: no bundle, a manifest that is too large, not JSON or not of this format, a file missing,
-    added, altered, linked or outside the folder, a zip that is damaged, too large or holds such names.
+    added, altered, linked or outside the folder, a zip that is damaged, too large or holds such names. A zip may hold the bundle's
+    files, or one folder with them. Raises StorageError when there is no room to unpack it.
     """
     where, source = str(path), Path(path)
     unpacked = None
-    if not source.exists():
-        raise BundleError("there is no such bundle", where=where, remedy="Name a bundle folder or zip; training prints where it wrote it")
-    if source.is_file():
-        unpacked = _unzip(source, where)
-        source = Path(unpacked.name)
-    manifest = _manifest(source, where)
-    _check_files(source, manifest, where)
+    try:
+        with contextlib.ExitStack() as undo:
+            if not source.exists():
+                raise BundleError("there is no such bundle", where=where, remedy="Name a bundle folder or zip; training prints where it wrote it")
+            if source.is_file():
+                unpacked = tempfile.TemporaryDirectory(prefix="slant-bundle-")
+                undo.callback(unpacked.cleanup)
+                source = _unzip(source, Path(unpacked.name), where)
+            manifest = _manifest(source, where)
+            _check_files(source, manifest, where)
+            undo.pop_all()
+    except (OSError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BundleError(f"cannot be read ({reason})", where=where, remedy="Name a bundle folder or zip that you may read") from error
     return Bundle(source, manifest, where, unpacked)
 
 
@@ -92,6 +111,8 @@ def _check_files(folder: Path, manifest: Manifest, where: str) -> None:
         if not _safe(name):
             raise refuse(f"the manifest names a file outside the bundle: {name!r}")
     needed = {graph.file for graph in manifest.graphs.values()} | {GOLDEN}
+    if any(graph.kind == "onnx" for graph in manifest.graphs.values()):
+        needed.add(TOKENIZER)
     if not needed <= set(manifest.files):
         raise refuse(f"the manifest gives no digest for {sorted(needed - set(manifest.files))[0]!r}")
     present = set()
@@ -107,41 +128,47 @@ def _check_files(folder: Path, manifest: Manifest, where: str) -> None:
             raise refuse(f"the file {name!r} is missing")
         if sha256_file(folder / name) != digest:
             raise refuse(f"the file {name!r} was altered or cut short: its sha256 is not the manifest's")
-    identity = hashlib.sha256(json.dumps(dict(sorted(manifest.files.items())), sort_keys=True).encode()).hexdigest()[:16]
-    if identity != manifest.id:
-        raise refuse("the manifest's id does not belong to its files")
+    if bundle_id(manifest) != manifest.id:
+        raise refuse(f"{MANIFEST} was altered: its id belongs to other facts")
 
 
 def _safe(name: str) -> bool:
     parts = PurePosixPath(name).parts
-    return bool(parts) and not name.startswith("/") and "\\" not in name and ".." not in parts and ":" not in name
+    return 0 < len(parts) <= 8 and len(name) <= _MAX_NAME and not name.startswith("/") and ".." not in parts and not set("\\:\0") & set(name)
 
 
-def _unzip(source: Path, where: str) -> tempfile.TemporaryDirectory[str]:
-    """The zip's files in a temporary folder that goes with the Bundle."""
-    folder = tempfile.TemporaryDirectory(prefix="slant-bundle-")
+def _unzip(source: Path, folder: Path, where: str) -> Path:
+    """Unpack the zip into the folder, and return the folder that holds its files."""
+
+    def refuse(problem: str) -> BundleError:
+        return BundleError(problem, where=where, remedy=_REMEDY)
+
     try:
         with zipfile.ZipFile(source) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-            if len(entries) > _MAX_FILES or sum(entry.file_size for entry in entries) > _MAX_BYTES:
-                raise BundleError("the zip unpacks to more than a bundle may hold", where=where, remedy=_REMEDY)
+            total = sum(entry.file_size for entry in entries)
+            if len(entries) > _MAX_FILES or total > min(_MAX_BYTES, _MAX_RATIO * source.stat().st_size):
+                raise refuse("the zip unpacks to more than a bundle may hold")
+            paths = {PurePosixPath(entry.filename) for entry in entries}
+            if len(paths) < len(entries) or any(parent in paths for path in paths for parent in path.parents):
+                raise refuse("the zip holds a name twice, or a file as a folder")
             for entry in entries:
                 if not _safe(entry.filename) or stat.S_ISLNK(entry.external_attr >> 16):
-                    raise BundleError(f"the zip holds a link or an unsafe name: {entry.filename!r}", where=where, remedy=_REMEDY)
-                target = Path(folder.name) / entry.filename
-                target.parent.mkdir(parents=True, exist_ok=True)
-                # zipfile stops with BadZipFile when an entry holds more than its header says.
-                with archive.open(entry) as packed, target.open("wb") as out:
-                    left = entry.file_size
-                    while chunk := packed.read(min(1 << 20, left + 1)):
-                        left -= len(chunk)
-                        if left < 0:
-                            raise BundleError("the zip holds more than it says", where=where, remedy=_REMEDY)
-                        out.write(chunk)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        folder.cleanup()
-        raise BundleError(f"neither a bundle folder nor a readable zip ({error})", where=where, remedy=_REMEDY) from error
-    except BaseException:
-        folder.cleanup()
-        raise
-    return folder
+                    raise refuse(f"the zip holds a link or an unsafe name: {entry.filename[:_MAX_NAME]!r}")
+                _unpack(archive, entry, folder / entry.filename)
+    except _ZIP_ERRORS as error:
+        raise refuse(f"neither a bundle folder nor a readable zip ({error})") from error
+    inside = list(folder.iterdir())
+    return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
+
+
+def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
+    """Write one entry. zipfile reads no more than the entry's header says, and raises BadZipFile when there is more or less."""
+    with archive.open(entry) as packed:
+        with storage_errors(target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            out = target.open("xb")
+        with out:
+            while chunk := packed.read(1 << 20):
+                with storage_errors(target.parent):
+                    out.write(chunk)

@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from slant.bundle.format import MANIFEST, Manifest, manifest_to_json
+from slant.bundle.format import MANIFEST, Manifest, bundle_id, manifest_to_json
 from slant.files import write_atomic
 
 __all__ = ["sha256_file", "write_manifest"]
@@ -26,8 +26,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != MANIFEST
     }
-    identity = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
-    sealed = replace(manifest, files=files, id=identity)
+    sealed = replace(manifest, files=files)
+    sealed = replace(sealed, id=bundle_id(sealed))
     with write_atomic(folder / MANIFEST) as part:
         part.write_text(json.dumps(manifest_to_json(sealed), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return sealed

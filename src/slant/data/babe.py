@@ -111,7 +111,7 @@ def _spans(text: str, listed: str, where: str, quarantined: list[Quarantined]) -
         words = ast.literal_eval(listed) if listed.strip() else []
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             raise ValueError("not a list of strings")
-    except (ValueError, SyntaxError) as error:
+    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:  # what literal_eval's page names
         remedy = "It must read like ['word', 'word']"
         raise DataError(f"biased_words cannot be read ({error})", where=where, remedy=remedy) from error
     found: set[tuple[int, int]] = set()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from slant.errors import DataError
-from slant.labels import get_task
+from slant.labels import TASKS
 from slant.records import EXAMPLE_COLUMNS
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def make_dataset(rows: Iterable[Mapping[str, Any]], where: str) -> Dataset:
         where: the file the rows came from, for messages.
 
     Raises DataError, naming the row by number and id, for: no rows, an unknown column, a missing or repeated id, an empty or
-    over-long text, an unknown task or label, a span or target mention outside the text or empty.
+    over-long text, half a surrogate pair, an unknown task or label, a span or target mention that is none, is empty or is not within the text.
     """
     from datasets import Dataset
 
@@ -72,15 +72,41 @@ def _check(row: Mapping[str, Any], where: str, seen: set[str]) -> None:
     text = row["text"]
     if len(text) > MAX_CHARACTERS:
         refuse(f"the text has {len(text):,} characters, more than {MAX_CHARACTERS:,}", "Cut it into sentences; check the separator")
-    task = get_task(row["task"])
+    for name, value in row.items():
+        # JSON can spell half a surrogate pair; no file or tokenizer can hold it.
+        if isinstance(value, str) and not _is_whole(value):
+            refuse(f"the {name} holds half a character (a lone surrogate)", "Mend the text where it was cut")
+    if row["task"] not in TASKS:
+        refuse(f"unknown task {row['task']!r}", f"Choose one of: {', '.join(TASKS)}")
+    task = TASKS[row["task"]]
     if row.get("label") is not None and row["label"] not in task.labels:
         refuse(f"unknown label {row['label']!r}", f"The labels of {task.name} are {', '.join(task.labels)}")
     for span in row.get("spans") or ():
+        if not _is_span(span):
+            refuse(f"{span!r} is no span", "A span is {start: whole number, end: whole number, label: text}")
         if not 0 <= span["start"] < span["end"] <= len(text):
             refuse(f"the span {span['start']}:{span['end']} is not within the text's {len(text)} characters", "Mend its offsets")
     start, end = row.get("target_start"), row.get("target_end")
-    if (start is None) != (end is None) or (start is not None and not 0 <= start < end <= len(text)):  # type: ignore[operator]
+    mentioned = type(start) is int and type(end) is int and 0 <= start < end <= len(text)
+    if not mentioned and (start, end) != (None, None):
         refuse(f"the target mention {start}:{end} is not within the text", "Mend its offsets or leave both out")
+
+
+def _is_whole(value: str) -> bool:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_span(span: object) -> bool:
+    return (
+        isinstance(span, Mapping)
+        and type(span.get("start")) is int
+        and type(span.get("end")) is int
+        and isinstance(span.get("label"), str)
+    )
 
 
 def without_nulls(dataset: Dataset, column: str = "label") -> Dataset:

@@ -43,7 +43,8 @@ def assign_groups(groups: Sequence[str], labels: Sequence[str], shares: Sequence
     """The part `(n,)` of each row, so that no group is cut and each part has about its share of every label.
 
     Groups are placed greedily, the largest first and equals in the order of a seeded hash of their names, each where it leaves the squared
-    relative error of the label counts least. Neither row order nor the machine plays a part.
+    relative error of the label counts least; the last ones go to parts that are still empty, so that none stays so where there are groups
+    enough. Neither row order nor the machine plays a part.
     """
     names, group_of = np.unique(np.asarray(groups, object).astype(str), return_inverse=True)
     kinds, label_of = np.unique(np.asarray(labels, object).astype(str), return_inverse=True)
@@ -53,9 +54,13 @@ def assign_groups(groups: Sequence[str], labels: Sequence[str], shares: Sequence
     rank = [derive_seed(seed, "group", name) for name in names]
     have = np.zeros_like(wanted)
     part_of_group = np.zeros(len(names), np.int64)
-    for g in sorted(range(len(names)), key=lambda g: (-counts[g].sum(), rank[g], names[g])):
+    order = sorted(range(len(names)), key=lambda g: (-counts[g].sum(), rank[g], names[g]))
+    for left, g in zip(range(len(order), 0, -1), order, strict=True):
         # What each part's error would grow by; the first of equals is as good as any, for names are in hashed order.
         growth = (((have + counts[g] - wanted) ** 2 - (have - wanted) ** 2) / np.maximum(wanted, 1e-9)).sum(axis=1)
+        empty = have.sum(axis=1) == 0
+        if empty.sum() >= left:
+            growth[~empty] = np.inf
         part = int(growth.argmin())
         have[part] += counts[g]
         part_of_group[g] = part

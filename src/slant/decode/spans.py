@@ -45,4 +45,6 @@ def best_word_threshold(scores: npt.ArrayLike, gold: npt.ArrayLike) -> float:
     f1[:-1][sorted_scores[:-1] == sorted_scores[1:]] = -1.0
     best = int(f1.argmax())
     below = sorted_scores[best + 1] if best + 1 < len(s) else 0.0
-    return float((sorted_scores[best] + below) / 2.0)
+    middle = (sorted_scores[best] + below) / 2.0
+    # Between neighbouring floats there is no middle; it rounds to one of them, and `below` itself would be loaded too.
+    return float(middle if middle > below else sorted_scores[best])

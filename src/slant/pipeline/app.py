@@ -54,8 +54,9 @@ def run_app(arguments: Sequence[str]) -> Any:
     # With this set Hydra lets exceptions through instead of printing and leaving; the command line prints them in one line.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     before = sys.argv
-    sys.argv = ["slant", *arguments]
     sweep = any(a in ("-m", "--multirun") for a in arguments)
+    # Hydra's parser takes -m before all overrides or after them; between them is where people put it.
+    sys.argv = ["slant", *["-m"] * sweep, *(a for a in arguments if a not in ("-m", "--multirun"))]
     task = train_job if sweep else job  # a parallel launcher sends the task to its workers by name
     try:
         hydra.main(version_base="1.3", config_path=str(configs_folder()), config_name="train")(task)()

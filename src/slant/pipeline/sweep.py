@@ -7,9 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig
 
 from slant.pipeline.train import PARENT_VARIABLE
 
@@ -23,7 +22,6 @@ class SweepRun(Callback):
 
     def __init__(self) -> None:
         self.run: Any = None
-        self.failed: list[str] = []
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         from slant.tracking import start_parent
@@ -39,29 +37,18 @@ class SweepRun(Callback):
         # Workers of a parallel launcher are started after this and inherit it.
         os.environ[PARENT_VARIABLE] = self.run.run_id
 
-    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        if job_return.status == JobStatus.FAILED:
-            self.failed.append(str(config.hydra.job.num))
-
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         from slant.tracking import finish_parent
 
         os.environ.pop(PARENT_VARIABLE, None)
         if self.run is not None:
             summary = finish_parent(self.run.uri, self.run.run_id)
-            logger.info("sweep %s: %s", self.run.run_id, summary)
+            logger.info("sweep %s: %d finished, %d failed", self.run.run_id, summary.finished, summary.failed)
 
 
 def _settings(config: DictConfig) -> dict[str, Any]:
-    """The tracking settings of a sweep's configuration, in which the runtime's own values are not yet set."""
-    config = config.copy()
-    OmegaConf.set_readonly(config.hydra, False)
-    with open_dict(config.hydra):
-        config.hydra.runtime.cwd = os.getcwd()
-    tracking, paths = config.tracking, config.paths
-    return {
-        "enabled": tracking.enabled,
-        "uri": tracking.uri if tracking.enabled else "",
-        "experiment": tracking.experiment if tracking.enabled else "",
-        "home": paths.home,
-    }
+    """The tracking settings, read before any job's own configuration is."""
+    tracking = config.tracking
+    if not tracking.enabled:
+        return {"enabled": False}
+    return {"enabled": True, "uri": tracking.uri, "experiment": tracking.experiment, "home": config.paths.home}

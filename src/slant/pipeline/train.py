@@ -220,7 +220,9 @@ def _publish(
         git_dirty=git_state().dirty,
         trained_on=trained_on,
     )
-    judged = dataset.select(not_tested[: cfg.publish.judged_rows])
+    # Spread over the corpus: neighbouring rows are of one article.
+    spread = np.linspace(0, len(not_tested) - 1, min(cfg.publish.judged_rows, len(not_tested))).astype(int)
+    judged = dataset.select(not_tested[spread])
     bundle = export_bundle(
         model,
         folder / "bundle",

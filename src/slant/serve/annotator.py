@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from slant.bundle import Bundle, read_bundle
 from slant.decode import cut_spans, decide
-from slant.errors import DataError
+from slant.errors import BundleError, DataError
 from slant.records import AnnotatedSentence, AnnotatedSpan, Annotation, Label
 from slant.serve.runtime import Runtime, open_runtime
 from slant.serve.verify import replay_golden
@@ -33,6 +33,9 @@ class Annotator:
         Raises BundleError, with the reason, for a bundle that does not prove itself.
         """
         bundle = read_bundle(path)
+        if "loaded" not in bundle.manifest.labels:
+            remedy = "Name a bundle of the task loaded"
+            raise BundleError(f"its task {bundle.manifest.task!r} cannot be annotated yet", where=bundle.where, remedy=remedy)
         runtime = open_runtime(bundle, precision=precision, threads=threads)
         if replay:
             replay_golden(bundle, runtime, precision or bundle.manifest.precision)
@@ -41,16 +44,16 @@ class Annotator:
     def annotate(self, text: str) -> Annotation:
         """Sentences, their labels and loaded spans; all offsets are code points of `text` as it stands.
 
-        A text without sentences gives an annotation without sentences. Raises DataError for one that is too long.
+        A text without sentences gives an annotation without sentences. Raises DataError for one that is too long, or no Unicode text.
         """
-        if len(text) > MAX_CHARACTERS:
-            problem = f"the text has {len(text):,} characters, more than {MAX_CHARACTERS:,}"
-            raise DataError(problem, remedy="Cut it into documents")
+        _check(text)
         return Annotation(list(self._sentences(text)), [self.facts()])
 
     def score(self, sentences: Iterable[str]) -> list[AnnotatedSentence]:
-        """Each text taken as one sentence, with offsets into itself."""
+        """Each text taken as one sentence, with offsets into itself. Raises DataError as `annotate` does."""
         texts = list(sentences)
+        for text in texts:
+            _check(text)
         return list(self._annotated(texts, [(0, len(text)) for text in texts]))
 
     def facts(self) -> dict[str, Any]:
@@ -84,3 +87,14 @@ class Annotator:
             cut = cut_spans(text, words, manifest.decision.word_threshold) if words else []
             spans = [AnnotatedSpan(start + s.start, start + s.end, text[s.start : s.end], p) for s, p in cut]
             yield AnnotatedSentence(start, end, text, label, spans, truncated=bool(words and words.truncated))
+
+
+def _check(text: str) -> None:
+    if len(text) > MAX_CHARACTERS:
+        problem = f"the text has {len(text):,} characters, more than {MAX_CHARACTERS:,}"
+        raise DataError(problem, remedy="Cut it into documents")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:  # JSON can spell such a text, UTF-8 cannot
+        problem = f"the text's character {error.start} is half of a surrogate pair"
+        raise DataError(problem, remedy="Mend what decoded it: a pair of \\ud800 escapes makes one character") from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +14,16 @@ import numpy.typing as npt
 
 from slant.bundle import Bundle
 from slant.bundle.format import TOKENIZER
+from slant.bundle.onnx_graph import has_external_data
 from slant.decode import calibrate, sigmoid
-from slant.errors import BundleError
+from slant.errors import BundleError, SlantError
 from slant.records import WordScores
 from slant.text.wordpieces import Wordpieces, pad_pieces
 
 __all__ = ["Answers", "Runtime", "open_runtime"]
+
+#: So many characters of a library's own message are told.
+_MAX_REASON = 400
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ def open_runtime(bundle: Bundle, *, precision: str | None = None, threads: int =
         threads: onnxruntime's threads.
         batch_size: sentences a pass; they are bucketed by length, and come back in their own order.
 
-    Raises BundleError when there is no such graph, or when it cannot be run here.
+    Raises BundleError when there is no such graph, or when it cannot be run here; and so does the runtime, for answers that are none.
     """
     manifest = bundle.manifest
     chosen = precision or manifest.precision
@@ -53,22 +59,56 @@ def open_runtime(bundle: Bundle, *, precision: str | None = None, threads: int =
         remedy = f"It has: {', '.join(manifest.graphs)}"
         raise BundleError(f"there is no {chosen} graph", where=bundle.where, remedy=remedy)
     graph = manifest.graphs[chosen]
-    return {"onnx": _open_onnx, "skops": _open_skops, "prior": _open_prior}[graph.kind](bundle, graph.file, threads, batch_size)
+    opener = {"onnx": _open_onnx, "skops": _open_skops, "prior": _open_prior}[graph.kind]
+
+    with _refusing(bundle, f"the graph {graph.file} cannot be loaded"):
+        answer = opener(bundle, graph.file, threads, batch_size)
+
+    def run(sentences: Sequence[str]) -> Answers:
+        if not all(isinstance(sentence, str) for sentence in sentences):
+            raise TypeError("sentences must be strings")
+        with _refusing(bundle, f"the graph {graph.file} cannot be run"):
+            answers = answer(sentences)
+        shape = (len(sentences), len(manifest.labels))
+        scores: list[float] = [score for words in answers.words or () for score in words.scores]
+        if answers.probabilities.shape != shape or not all(_in_range(values) for values in (answers.probabilities, scores)):
+            raise BundleError(f"the graph {graph.file} gives no probabilities", where=bundle.where, remedy="Export the bundle again")
+        return answers
+
+    return run
+
+
+@contextlib.contextmanager
+def _refusing(bundle: Bundle, problem: str) -> Iterator[None]:
+    """Turn whatever a bundle's contents make the libraries raise into a BundleError of one line."""
+    try:
+        yield
+    except (BundleError, KeyboardInterrupt, SystemExit):
+        raise
+    # onnxruntime, tokenizers and skops raise kinds of their own that share no base, and a panic in Rust is no Exception.
+    except BaseException as error:
+        reason = error.problem if isinstance(error, SlantError) else f"{type(error).__name__}: {error}"
+        remedy = "Export the bundle again with the versions installed here"
+        raise BundleError(f"{problem} ({textwrap.shorten(reason, _MAX_REASON, placeholder=' …')})", where=bundle.where, remedy=remedy) from error
+
+
+def _in_range(values: npt.ArrayLike) -> bool:
+    """Whether all lie in [0, 1]; a NaN does not. Rounding may take a sum of shares a little past 1."""
+    array = np.asarray(values, np.float64)
+    return bool(((array >= 0) & (array <= 1 + 1e-9)).all())
 
 
 def _open_onnx(bundle: Bundle, file: str, threads: int, batch_size: int) -> Runtime:
     import onnxruntime as ort
 
     manifest = bundle.manifest
+    if has_external_data(bundle.folder / file):
+        raise ValueError("it keeps weights in another file, which slant's own graphs never do")
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    try:
-        session = ort.InferenceSession(str(bundle.folder / file), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises its own kinds, which share no base
-        problem = f"the graph {file} cannot be loaded ({str(error).splitlines()[0]})"
-        raise BundleError(problem, where=bundle.where, remedy="Export the bundle again with this onnxruntime") from error
+    session = ort.InferenceSession(str(bundle.folder / file), options, providers=["CPUExecutionProvider"])
     wordpieces = Wordpieces.from_file(bundle.folder / TOKENIZER, manifest.max_pieces)
 
     def run(sentences: Sequence[str]) -> Answers:

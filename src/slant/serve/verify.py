@@ -31,18 +31,22 @@ def replay_golden(bundle: Bundle, runtime: Runtime, precision: str) -> float:
     rows = bundle.golden()
     tolerance = bundle.manifest.graphs[precision].tolerance
     answers = runtime([row["text"] for row in rows])
-    worst = 0.0
+    differences = [np.zeros(0)]
     for i, row in enumerate(rows):
-        recorded = row.get(precision)
-        if not isinstance(recorded, dict) or len(recorded.get("probabilities", ())) != answers.probabilities.shape[1]:
-            raise BundleError(f"golden row {i + 1} records no {precision} answer", where=bundle.where, remedy="Export the bundle again")
-        pairs = [(answers.probabilities[i], recorded["probabilities"])]
+        found = {"probabilities": answers.probabilities[i]}
         if answers.words is not None:
-            pairs.append((np.asarray(answers.words[i].scores), recorded.get("word_scores", [])))
-        for found, wanted in pairs:
-            if len(found) != len(wanted):
-                raise BundleError(f"golden row {i + 1} has other words than recorded", where=bundle.where, remedy="Export the bundle again")
-            worst = max(worst, float(np.abs(np.asarray(found) - np.asarray(wanted, float)).max(initial=0.0)))
+            found["word_scores"] = np.asarray(answers.words[i].scores, np.float64)
+        for name, values in found.items():
+            try:
+                wanted = np.asarray(row[precision][name], np.float64)
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
+                problem = f"golden row {i + 1} records no {name} of {precision}"
+                raise BundleError(problem, where=bundle.where, remedy="Export the bundle again") from error
+            if wanted.shape != values.shape:
+                problem = f"golden row {i + 1} has {values.size} {name}, and {wanted.size} are recorded"
+                raise BundleError(problem, where=bundle.where, remedy="Export the bundle again")
+            differences.append(np.abs(values - wanted))
+    worst = float(np.concatenate(differences).max())
     # not (<=) rather than >: a NaN is no agreement.
     if not worst <= tolerance:
         problem = f"it answers otherwise than recorded: a golden probability is off by {worst:.2g}, the {precision} tolerance is {tolerance:g}"

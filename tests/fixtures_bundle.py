@@ -1,0 +1,89 @@
+"""A small trained flagship and its bundle, for every test that needs one, and what it takes to forge bundles from it.
+
+`tiny_model` is fitted on the first stories of `tiny_dataset`; `tiny_bundle` is its export with both graphs. Nothing may write into it:
+a test that breaks a bundle works on a copy.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from slant.models import Classifier, EncoderHeads
+
+#: Word pieces that the tiny bundle reads of a sentence.
+MAX_PIECES = 64
+TRAINING_ROWS = 96
+
+#: What `slant.evaluation.score` would have given; the export only passes it on.
+SCORES: dict[str, Any] = {"task_version": 1, "rows": 24, "metrics": {"accuracy": {"value": 1.0, "lo": 1.0, "hi": 1.0, "groups": 6}}}
+
+
+def fit_tiny(encoder: Path, train: Dataset) -> EncoderHeads:
+    """The flagship on the tiny encoder; the same arguments give the same model."""
+    from slant.models import EncoderHeads, open_encoder
+
+    opened = open_encoder(path=str(encoder), max_pieces=MAX_PIECES, use_cache=False)
+    return EncoderHeads(opened, word_feature_scale=1.0).fit(train, None, seed=1)
+
+
+def export_tiny(model: Classifier, folder: Path, judged: Dataset, **options: Any) -> Path:
+    """`export_bundle` with an invented origin and scores; int8 is kept whatever it loses, unless an option says otherwise."""
+    from slant.publish import Origin, export_bundle
+
+    origin = Origin(
+        name="tiny",
+        model=type(model).__name__,
+        corpus="tiny@1",
+        corpus_licence="CC0-1.0",
+        corpus_fingerprint="c" * 64,
+        split_fingerprint="5" * 64,
+        licence="Apache-2.0",
+        git_commit=None,
+        git_dirty=None,
+        trained_on="invented rows",
+    )
+    return export_bundle(model, folder, origin, SCORES, "| metric |\n| --- |", judged, **({"int8_max_loss": 1.0} | options)).folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_encoder: Path, tiny_dataset: Dataset) -> EncoderHeads:
+    """The flagship, fitted on the first 24 stories; the last 6 are its test rows. Do not fit it again."""
+    return fit_tiny(tiny_encoder, tiny_dataset.select(range(TRAINING_ROWS)))
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tiny_model: EncoderHeads, tiny_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `tiny_model`'s bundle with an fp32 and an int8 graph. Do not write into it."""
+    return export_tiny(tiny_model, tmp_path_factory.mktemp("published") / "tiny-bundle", tiny_dataset.select(range(TRAINING_ROWS)))
+
+
+@pytest.fixture
+def broken(tiny_bundle: Path, tmp_path: Path) -> Path:
+    """A copy of `tiny_bundle` to break."""
+    return Path(shutil.copytree(tiny_bundle, tmp_path / "broken-bundle"))
+
+
+def edit_manifest(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change `bundle.json`'s JSON in place, leaving the digests and the id as they were."""
+    path = folder / "bundle.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    change(manifest)
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def reseal(folder: Path, **changes: Any) -> None:
+    """State the digests and the id of whatever stands in the folder now, as a forger would; `changes` are facts of the manifest."""
+    from slant.bundle import manifest_from_json, write_manifest
+
+    found = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    write_manifest(folder, replace(manifest_from_json(found, str(folder)), **changes))
