@@ -16,7 +16,10 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from slant.report import to_markdown
+from slant.cli.terminal import format_article
+from slant.files import read_utf8
+from slant.report import score_rows, to_markdown
+from slant.serve.schema import annotation_from_json
 
 ROOT = Path(__file__).parents[1]
 MARK = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -69,10 +72,21 @@ def babe_seeds() -> str:
 
 
 def annotate_cost() -> str:
-    found = _results("02-annotate-cost")
+    found = _results("02-annotate")
     rows = [["", "median", "worst", "of"]]
     rows += [[name, f"{row['median']:,.2f}", f"{row['worst']:,.2f}", str(row["runs"])] for name, row in found["rows"].items()]
     return to_markdown(rows)
+
+
+def demo_scores() -> str:
+    return to_markdown(score_rows(_results("02-annotate")["demo_scores"]))
+
+
+def demo_article() -> str:
+    """The sample article as the terminal shows it, from its committed annotation."""
+    annotation = annotation_from_json(json.loads((ROOT / "experiments/02-annotate/annotation.json").read_text(encoding="utf-8")))
+    text = read_utf8(ROOT / "data/newsroom/sample_article.txt")
+    return f"```text\n{format_article(text, annotation, width=96, color=False)}\n```"
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -80,6 +94,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "babe-cost": babe_cost,
     "babe-seeds": babe_seeds,
     "annotate-cost": annotate_cost,
+    "demo-scores": demo_scores,
+    "demo-article": demo_article,
 }
 
 

@@ -99,11 +99,13 @@ def test_row_order_plays_no_part(groups: list[list[str]], chance: Any, seed: int
 
 @given(GROUPS, st.sampled_from([0.1, 0.2, 0.5]), st.sampled_from([0.0, 0.2]), SEED)
 def test_a_holdout_is_one_split(groups: list[list[str]], test: float, dev: float, seed: int) -> None:
-    dataset = table(rows_of(groups))
+    rows = rows_of(groups)
+    dataset = table(rows)
     (split,) = grouped_holdout(dataset, test_fraction=test, dev_fraction=dev, seed=seed)
     check_parts(dataset, split)
     assert min(len(split.train), len(split.test)) > 0
-    assert (len(split.dev) > 0) == (dev > 0)
+    rest = {rows[i][0] for i in (*split.train, *split.dev)}
+    assert (len(split.dev) > 0) == (dev > 0 and len(rest) > 1)
     largest = max(map(len, groups))
     assert abs(len(split.test) - test * len(dataset)) <= 2 * largest
 

@@ -2,7 +2,7 @@
 
 from slant.data.babe import load_babe
 from slant.data.corpus import Corpus, Quarantined
-from slant.data.examples import corpus_fingerprint, make_dataset
+from slant.data.examples import column, corpus_fingerprint, make_dataset
 from slant.data.newsroom import load_newsroom
 from slant.data.splits import Split, assign_groups, grouped_folds, grouped_holdout, leave_one_out, split_fingerprint
 
@@ -11,6 +11,7 @@ __all__ = [
     "Quarantined",
     "Split",
     "assign_groups",
+    "column",
     "corpus_fingerprint",
     "grouped_folds",
     "grouped_holdout",

@@ -14,7 +14,7 @@ from slant.records import EXAMPLE_COLUMNS
 if TYPE_CHECKING:
     from datasets import Dataset, Features
 
-__all__ = ["MAX_CHARACTERS", "corpus_fingerprint", "features", "make_dataset", "without_nulls"]
+__all__ = ["MAX_CHARACTERS", "column", "corpus_fingerprint", "features", "make_dataset", "without_nulls"]
 
 #: A sentence longer than this is a file read with the wrong separator or line ends, not a sentence.
 MAX_CHARACTERS = 20_000
@@ -109,14 +109,19 @@ def _is_span(span: object) -> bool:
     )
 
 
-def without_nulls(dataset: Dataset, column: str = "label") -> Dataset:
-    """The rows where `column` is not null, in order."""
-    return dataset.select([i for i, value in enumerate(dataset[column]) if value is not None])
+def column(dataset: Dataset, name: str) -> list[Any]:
+    """A column's values, read in one go: iterating a `datasets` column converts value by value, a hundred times slower."""
+    return list(dataset[name][:])
+
+
+def without_nulls(dataset: Dataset, name: str = "label") -> Dataset:
+    """The rows where the column `name` is not null, in order."""
+    return dataset.select([i for i, value in enumerate(column(dataset, name)) if value is not None])
 
 
 def corpus_fingerprint(dataset: Dataset) -> str:
     """sha256 over what a model can learn from, in the order of ids: row order and descriptive columns do not change it."""
-    columns = {name: list(dataset[name]) for name in _FINGERPRINTED}
+    columns = {name: column(dataset, name) for name in _FINGERPRINTED}
     digest = hashlib.sha256()
     for i in sorted(range(len(dataset)), key=columns["id"].__getitem__):
         row = [columns[name][i] for name in _FINGERPRINTED]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from slant.data.examples import column
 from slant.errors import ConfigError, DataError
 from slant.seeding import derive_seed
 
@@ -74,7 +75,7 @@ def grouped_folds(dataset: Dataset, *, k: int, dev_fraction: float, seed: int) -
     """
     if k < 2:
         raise ConfigError(f"split.k is {k}", remedy="Take at least 2 folds")
-    groups, labels = list(dataset["group"]), list(dataset["label"])
+    groups, labels = column(dataset, "group"), column(dataset, "label")
     _check_enough(groups, k, "split.k")
     fold_of = assign_groups(groups, labels, [1 / k] * k, derive_seed(seed, "folds"))
     return [_with_dev(f"fold-{f}", f, fold_of != f, fold_of == f, groups, labels, dev_fraction, seed) for f in range(k)]
@@ -84,7 +85,7 @@ def grouped_holdout(dataset: Dataset, *, test_fraction: float, dev_fraction: flo
     """One article-grouped, label-stratified split into train, dev and test."""
     if not 0 < test_fraction < 1:
         raise ConfigError(f"split.test_fraction is {test_fraction}", remedy="Take a share between 0 and 1, such as 0.2")
-    groups, labels = list(dataset["group"]), list(dataset["label"])
+    groups, labels = column(dataset, "group"), column(dataset, "label")
     _check_enough(groups, 3, "parts")
     tested = assign_groups(groups, labels, [1 - test_fraction, test_fraction], derive_seed(seed, "holdout")) == 1
     return [_with_dev("holdout", 0, ~tested, tested, groups, labels, dev_fraction, seed)]
@@ -98,8 +99,8 @@ def leave_one_out(dataset: Dataset, *, by: str, dev_fraction: float, seed: int) 
     """
     if by not in dataset.column_names:
         raise ConfigError(f"split.by names no column: {by!r}", remedy=f"Columns: {', '.join(dataset.column_names)}")
-    values = np.asarray(list(dataset[by]), object)
-    groups, labels = list(dataset["group"]), list(dataset["label"])
+    values = np.asarray(column(dataset, by), object)
+    groups, labels = column(dataset, "group"), column(dataset, "label")
     names = sorted({value for value in values if value is not None})
     if len(names) < 2:
         raise DataError(f"leave-one-{by}-out needs at least two values, found {names}", remedy="Choose another split=")
@@ -137,7 +138,7 @@ def _with_dev(
     in_dev = np.zeros(len(rest), bool)
     if dev_fraction:
         shares = [1 - dev_fraction, dev_fraction]
-        rest_groups, rest_labels = [groups[i] for i in rest], [labels[i] for i in rest]
+        rest_groups, rest_labels = [groups[i] for i in rest.tolist()], [labels[i] for i in rest.tolist()]
         in_dev = assign_groups(rest_groups, rest_labels, shares, derive_seed(seed, "dev", name)) == 1
     return Split(name, fold, rest[~in_dev], rest[in_dev], np.flatnonzero(tested))
 

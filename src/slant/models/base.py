@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from slant.data import column
 from slant.decode import Decision
 from slant.records import WordScores
 
@@ -64,7 +65,7 @@ class PointsAtWords(Protocol):
 def label_indices(dataset: Dataset, labels: tuple[str, ...]) -> npt.NDArray[np.int64]:
     """Gold labels `(n,)` as column numbers. Raises ValueError for a null: callers pass labelled rows only."""
     number = {label: index for index, label in enumerate(labels)}
-    values = list(dataset["label"])
+    values = column(dataset, "label")
     if None in values:
         raise ValueError("a row without a gold label cannot be trained on")
     return np.array([number[value] for value in values], np.int64)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from slant.data import assign_groups
+from slant.data import assign_groups, column
 from slant.decode import Decision, best_word_threshold, calibrate, fit_temperature, sigmoid
 from slant.errors import ConfigError
 from slant.files import write_atomic
@@ -72,6 +72,8 @@ class EncoderHeads:
         self.folds, self.word_iterations, self.calibrated = folds, word_iterations, calibrated
         self.decision = Decision()
         self.heads: Heads | None = None
+        # Sentences and words are asked for one after the other, of the same rows.
+        self._last: tuple[list[str], tuple[Floats, Floats, States]] | None = None
 
     @property
     def points(self) -> bool:
@@ -84,7 +86,8 @@ class EncoderHeads:
 
         from slant.models.heads import Heads, word_features
 
-        states = self.encoder.states(list(train["text"]))
+        self._last = None
+        states = self.encoder.states(column(train, "text"))
         gold = label_indices(train, self.labels)
         words_gold, annotated = _word_gold(train, states)
         points = bool(words_gold.any())
@@ -92,7 +95,7 @@ class EncoderHeads:
             logger.warning("no training row has spans: encoder_heads goes without its word head and will mark no words")
         self.heads = Heads(states.sentence.shape[1], states.words.shape[1], points=points)
         inputs, scale = states.sentence, np.ones(states.sentence.shape[1])
-        folds = assign_groups(train["group"], train["label"], [1 / self.folds] * self.folds, derive_seed(seed, "inner folds"))
+        folds = assign_groups(column(train, "group"), column(train, "label"), [1 / self.folds] * self.folds, derive_seed(seed, "inner folds"))
         threshold = 0.5
         if points:
             logits = self._fit_words(states, words_gold, annotated, folds)
@@ -137,11 +140,16 @@ class EncoderHeads:
         import torch
 
         assert self.heads is not None, "fit or load first"
-        states = self.encoder.states(list(dataset["text"]))
+        texts = column(dataset, "text")
+        if self._last is not None and self._last[0] == texts:
+            return self._last[1]
+        states = self.encoder.states(texts)
         with torch.inference_mode():
             words = self.heads.word_logits(torch.from_numpy(states.words))
             sentences = self.heads.sentence_logits(torch.from_numpy(states.sentence), *_padded(words, states.offsets))
-        return sentences.numpy().astype(np.float64), words.numpy().astype(np.float64), states
+        found = sentences.numpy().astype(np.float64), words.numpy().astype(np.float64), states
+        self._last = texts, found
+        return found
 
     def predict_proba(self, dataset: Dataset) -> Floats:
         return calibrate(self._logits(dataset)[0], self.decision.temperature)
@@ -210,7 +218,7 @@ def _word_gold(dataset: Dataset, states: States) -> tuple[npt.NDArray[np.bool_],
     """For each word `(N,)`: whether it lies in a gold span, and whether its row's spans were annotated at all."""
     gold = np.zeros(int(states.offsets[-1]), bool)
     annotated = np.zeros_like(gold)
-    for i, (pieces, spans) in enumerate(zip(states.pieces, dataset["spans"], strict=True)):
+    for i, (pieces, spans) in enumerate(zip(states.pieces, column(dataset, "spans"), strict=True)):
         if spans is None or not pieces.words:
             continue
         rows = slice(states.offsets[i], states.offsets[i + 1])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from slant.data import column
 from slant.decode import Decision
 from slant.files import write_atomic
 from slant.labels import get_task
@@ -48,11 +49,11 @@ class Linear:
             ]
         )
         self.pipeline = Pipeline([("grams", grams), ("logistic", LogisticRegression(C=self.C, max_iter=1000, random_state=seed))])
-        self.pipeline.fit(list(train["text"]), label_indices(train, self.labels))
+        self.pipeline.fit(column(train, "text"), label_indices(train, self.labels))
         return self
 
     def predict_proba(self, dataset: Dataset) -> npt.NDArray[np.float64]:
-        found = self.pipeline.predict_proba(list(dataset["text"]))
+        found = self.pipeline.predict_proba(column(dataset, "text"))
         # A training part may lack a label; its column is then 0.
         probabilities = np.zeros((len(found), len(self.labels)))
         probabilities[:, self.pipeline.classes_] = found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import numpy.typing as npt
 
+from slant.data import column
 from slant.decode import Decision
 from slant.files import write_atomic
 from slant.labels import get_task
@@ -42,7 +43,7 @@ class Prior:
         self.overall = self._frequencies(gold)
         self.table = {}
         if self.by:
-            values = np.asarray(list(train[self.by]), object)
+            values = np.asarray(column(train, self.by), object)
             for value in sorted({v for v in values if v is not None}):
                 self.table[value] = self._frequencies(gold[values == value])
         return self
@@ -52,7 +53,7 @@ class Prior:
         return [float(share) for share in counts / counts.sum()]
 
     def predict_proba(self, dataset: Dataset) -> npt.NDArray[np.float64]:
-        values = list(dataset[self.by]) if self.by else [None] * len(dataset)
+        values = column(dataset, self.by) if self.by else [None] * len(dataset)
         return np.array([self.table.get(value, self.overall) for value in values], np.float64).reshape(-1, len(self.labels))
 
     def save(self, folder: Path) -> None:

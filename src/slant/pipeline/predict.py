@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from slant.data import column
 from slant.decode import cut_spans, decide
 from slant.models import Classifier, PointsAtWords
 
@@ -25,10 +26,10 @@ def predict_columns(model: Classifier, dataset: Dataset, *, run_id: str, split: 
     chosen, abstained = decide(probabilities, model.decision)
     columns: Columns = defaultdict(list)
     columns |= {"run_id": [run_id] * n, "split": [split] * n, "fold": [fold] * n, "seed": [seed] * n}
-    columns |= {name: list(dataset[name]) for name in _COPIED}
-    columns |= {"gold": list(dataset["label"]), "pred": [model.labels[i] for i in chosen], "abstained": abstained.tolist()}
+    columns |= {name: column(dataset, name) for name in _COPIED}
+    columns |= {"gold": column(dataset, "label"), "pred": [model.labels[i] for i in chosen], "abstained": abstained.tolist()}
     columns |= {f"p_{label}": probabilities[:, i].tolist() for i, label in enumerate(model.labels)}
-    columns["spans_gold"] = list(dataset["spans"])
+    columns["spans_gold"] = column(dataset, "spans")
     if isinstance(model, PointsAtWords) and model.points:
         words = model.predict_words(dataset)
         threshold = model.decision.word_threshold

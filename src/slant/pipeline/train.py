@@ -18,7 +18,7 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from slant import __version__
-from slant.data import Corpus, Split, split_fingerprint
+from slant.data import Corpus, Split, column, split_fingerprint
 from slant.data.examples import without_nulls
 from slant.errors import DataError
 from slant.evaluation import PredictionsMeta, make_predictions, predictions_hash, score, write_predictions
@@ -120,19 +120,19 @@ def _read(cfg: DictConfig, task: Task, folder: Path) -> tuple[Corpus, Dataset, l
         with write_atomic(folder / "quarantine.json") as part:
             part.write_text(json.dumps([vars(q) for q in corpus.quarantined], indent=1, ensure_ascii=False), encoding="utf-8")
     dataset = without_nulls(corpus.dataset)
-    if len(set(dataset["label"])) < 2:
+    if len(set(column(dataset, "label"))) < 2:
         problem = f"its {len(dataset)} labelled rows have {len(set(dataset['label']))} label(s)"
         raise DataError(problem, where=corpus.path, remedy="Training needs rows of at least two labels")
     splits: list[Split] = build(cfg.split, "split", dataset=dataset, seed=cfg.seed)
     for split in splits:
-        if len(set(np.asarray(list(dataset["label"]), object)[split.train])) < 2:
+        if len(set(np.asarray(column(dataset, "label"), object)[split.train])) < 2:
             raise DataError(f"the training part of {split.name} has one label only", where=corpus.path, remedy="Choose another split=")
     meta = PredictionsMeta(
         task=task.name,
         task_version=task.version,
         labels=task.labels,
         corpus_fingerprint=corpus.fingerprint,
-        split_fingerprint=split_fingerprint(list(dataset["id"]), splits),
+        split_fingerprint=split_fingerprint(column(dataset, "id"), splits),
         package_version=__version__,
         model=target_name(cfg.model),
     )
@@ -237,7 +237,7 @@ def _publish(
 
 
 def _log_data(run: RunLogger, corpus: Corpus, dataset: Dataset, meta: PredictionsMeta) -> None:
-    profile = {"rows": len(dataset), "groups": len(set(dataset["group"])), "split_fingerprint": meta.split_fingerprint}
+    profile = {"rows": len(dataset), "groups": len(set(column(dataset, "group"))), "split_fingerprint": meta.split_fingerprint}
     columns = {name: str(kind) for name, kind in dataset.features.items()}
     run.log_dataset(f"{corpus.name}@{corpus.version}", corpus.path, corpus.fingerprint, "train", columns=columns, profile=profile)
     fingerprints = {"slant.corpus_fingerprint": meta.corpus_fingerprint, "slant.split_fingerprint": meta.split_fingerprint}

@@ -15,6 +15,7 @@ import numpy as np
 from slant import __version__
 from slant.bundle import FORMAT_VERSION, Graph, Manifest, read_bundle, write_manifest
 from slant.bundle.format import GOLDEN, TOKENIZER
+from slant.data import column
 from slant.decode import decide
 from slant.errors import BundleError, ConfigError
 from slant.files import write_folder_atomic
@@ -97,7 +98,7 @@ def export_bundle(
             id="",
             name=origin.name,
             model=origin.model,
-            task=judged["task"][0],
+            task=column(judged, "task")[0],
             task_version=int(scores["task_version"]),
             labels=model.labels,
             points=points,
@@ -162,7 +163,7 @@ def _record_golden(folder: Path, manifest: Manifest) -> None:
 
 def _check_against_model(model: Classifier, bundle: Bundle, judged: Dataset) -> Answers:
     """The fp32 graph's answers on `judged`, once they are seen to be the model's."""
-    texts: Sequence[str] = list(judged["text"])
+    texts: Sequence[str] = column(judged, "text")
     answers = open_runtime(bundle, precision="fp32")(texts)
     expected = answers.probabilities if isinstance(model, Prior) and model.by else model.predict_proba(judged)
     worst = float(np.abs(answers.probabilities - expected).max(initial=0.0))
@@ -178,7 +179,7 @@ def _write_int8(folder: Path, bundle: Bundle, judged: Dataset, exact: Answers, m
     quantise(folder / "model.onnx", folder / "model.int8.onnx")
     graph = Graph("model.int8.onnx", "onnx", INT8_TOLERANCE)
     trial = type(bundle)(folder, Manifest(**vars(bundle.manifest) | {"graphs": {"int8": graph}, "precision": "int8"}), bundle.where)
-    answers = open_runtime(trial, precision="int8")(list(judged["text"]))
+    answers = open_runtime(trial, precision="int8")(column(judged, "text"))
     gold = label_indices(judged, bundle.manifest.labels)
     k = len(bundle.manifest.labels)
     f1 = [

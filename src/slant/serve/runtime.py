@@ -122,9 +122,9 @@ def _open_onnx(bundle: Bundle, file: str, threads: int, batch_size: int) -> Runt
             logits[rows] = sentence_logits
             for row, i in enumerate(rows):
                 found = pieces[i]
-                scores = sigmoid(word_logits[row, : len(found.words)]) if manifest.points else []
                 listed = found.words if manifest.points else []
-                words[i] = WordScores([s for s, _ in listed], [e for _, e in listed], list(map(float, scores)), found.truncated)
+                scores = sigmoid(word_logits[row, : len(listed)]).tolist()
+                words[i] = WordScores([s for s, _ in listed], [e for _, e in listed], scores, found.truncated)
         return Answers(calibrate(logits, manifest.decision.temperature), words)
 
     return run

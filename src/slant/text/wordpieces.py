@@ -63,7 +63,8 @@ class Wordpieces:
         limit = self.max_pieces * _CHARACTERS_A_PIECE
         cut = [text[:limit] for text in texts]
         encodings = self._tokenizer.encode_batch(cut)
-        return [_align(text, len(text) > limit, encoding) for text, encoding in zip(cut, encodings, strict=True)]
+        more = [bool(text[limit:].strip()) for text in texts]
+        return [_align(*row) for row in zip(cut, more, encodings, strict=True)]
 
 
 def _align(text: str, was_cut: bool, encoding: Any) -> Pieces:

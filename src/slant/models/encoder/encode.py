@@ -73,7 +73,7 @@ class TextEncoder:
     def __init__(self, files: EncoderFiles, recipe: Recipe, cache: StateCache | None = None, *, threads: int = 1) -> None:
         self.files, self.recipe, self.cache, self.threads = files, recipe, cache, threads
         self.encoded = 0
-        self._held: dict[bytes, npt.NDArray[np.float32]] = {}
+        self._held: dict[bytes, tuple[npt.NDArray[np.float32], Pieces]] = {}
 
     @cached_property
     def wordpieces(self) -> Wordpieces:
@@ -110,38 +110,37 @@ class TextEncoder:
 
     def states(self, texts: Sequence[str]) -> States:
         """The states of each text, from the cache where they are known; new ones are kept there."""
-        pieces = self.wordpieces.encode(texts)
         keys = [state_key(self.files.digest, str(self.recipe), text) for text in texts]
-        known = {key: self._held[key] for key in keys if key in self._held}
-        if self.cache:
-            known |= self.cache.get_many([key for key in dict.fromkeys(keys) if key not in known])
-        todo = {key: i for i, key in enumerate(keys) if key not in known}
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._held}
+        pieces_of = dict(zip(new, self.wordpieces.encode(list(new.values())), strict=True))
+        known = self.cache.get_many(list(new)) if self.cache else {}
+        todo = [key for key in new if key not in known]
         fresh: dict[bytes, npt.NDArray[np.float32]] = {}
-        for key, i in track(todo.items(), len(todo), "encoding"):
-            fresh[key] = known[key] = self._encode(pieces[i])
+        for key in track(todo, len(todo), "encoding"):
+            fresh[key] = known[key] = self._encode(pieces_of[key])
             if len(fresh) == _WRITE_EVERY:
                 self._keep(fresh)
         self._keep(fresh)
-        self._held |= known
-        if sum(row.nbytes for row in self._held.values()) > _HELD_BYTES:
+        here = {key: self._held[key] for key in keys if key in self._held} | {key: (known[key], pieces_of[key]) for key in new}
+        self._held |= here
+        if sum(row.nbytes for row, _ in self._held.values()) > _HELD_BYTES:
             self._held.clear()
-        sentence_width = len(self.recipe.sentence_layers) * self._width(known, keys, pieces)
-        rows = [known[key][0] for key in keys]
-        counts = np.array([len(p.words) for p in pieces], np.int64)
-        offsets = np.concatenate([[0], np.cumsum(counts)])
-        word_width = sentence_width // len(self.recipe.sentence_layers) * len(self.recipe.word_layers)
-        words = np.empty((int(offsets[-1]), word_width), np.float32)
-        for i, row in enumerate(rows):
-            words[offsets[i] : offsets[i + 1]] = row[sentence_width:].reshape(-1, word_width)
-        sentence = np.stack([row[:sentence_width] for row in rows]) if rows else np.empty((0, sentence_width), np.float32)
-        return States(sentence, words, offsets, pieces)
+        return self._assembled([here[key] for key in keys])
 
-    def _width(self, known: dict[bytes, Any], keys: list[bytes], pieces: list[Pieces]) -> int:
-        """The encoder's hidden size, read off a state so that a cached corpus never loads the encoder."""
-        if not keys:
-            return 1
-        vectors = len(self.recipe.sentence_layers) + len(pieces[0].words) * len(self.recipe.word_layers)
-        return int(known[keys[0]].shape[1]) // vectors
+    def _assembled(self, found: list[tuple[npt.NDArray[np.float32], Pieces]]) -> States:
+        """The rows of several texts as tables."""
+        sentence_layers, word_layers = len(self.recipe.sentence_layers), len(self.recipe.word_layers)
+        # The encoder's hidden size is read off a row, so that a cached corpus never loads the encoder.
+        hidden = found[0][0].shape[1] // (sentence_layers + len(found[0][1].words) * word_layers) if found else 1
+        width = sentence_layers * hidden
+        counts = np.array([len(pieces.words) for _, pieces in found], np.int64)
+        words = np.empty((int(counts.sum()), word_layers * hidden), np.float32)
+        sentence = np.empty((len(found), width), np.float32)
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        for i, (row, _) in enumerate(found):
+            sentence[i] = row[0, :width]
+            words[offsets[i] : offsets[i + 1]] = row[0, width:].reshape(-1, words.shape[1])
+        return States(sentence, words, offsets, [pieces for _, pieces in found])
 
     def _keep(self, fresh: dict[bytes, npt.NDArray[np.float32]]) -> None:
         if self.cache and fresh:

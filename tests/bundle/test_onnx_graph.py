@@ -1,0 +1,109 @@
+"""The reader of ONNX's wire format, against onnx itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slant.bundle.onnx_graph import has_external_data
+
+onnx = pytest.importorskip("onnx")
+
+
+def _tensor(name: str = "w", external: bool = True) -> Any:
+    tensor = onnx.helper.make_tensor(name, onnx.TensorProto.FLOAT, [1], [1.0])
+    if external:
+        tensor.ClearField("float_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+    return tensor
+
+
+def _graph(*nodes: Any, initializer: Any = ()) -> Any:
+    output = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
+    return onnx.helper.make_graph(list(nodes), "g", [], [output], initializer=list(initializer))
+
+
+def _constant(external: bool = True) -> Any:
+    return onnx.helper.make_node("Constant", [], ["y"], value=_tensor(external=external))
+
+
+def _sparse() -> Any:
+    return onnx.helper.make_sparse_tensor(_tensor(external=False), onnx.helper.make_tensor("i", onnx.TensorProto.INT64, [1], [0]), [2])
+
+
+def _with_sparse_initializer() -> Any:
+    model = onnx.helper.make_model(_graph())
+    model.graph.sparse_initializer.append(_sparse())
+    model.graph.sparse_initializer[0].indices.data_location = onnx.TensorProto.EXTERNAL
+    return model
+
+
+def _with_sparse_constant() -> Any:
+    node = onnx.helper.make_node("Constant", [], ["y"], sparse_value=_sparse())
+    node.attribute[0].sparse_tensor.values.external_data.add(key="location", value="x")
+    return onnx.helper.make_model(_graph(node))
+
+
+def _with_function() -> Any:
+    function = onnx.helper.make_function("d", "f", [], ["y"], [_constant()], [onnx.helper.make_opsetid("", 17)])
+    return onnx.helper.make_model(_graph(), functions=[function])
+
+
+def _with_training() -> Any:
+    model = onnx.helper.make_model(_graph())
+    model.training_info.add().algorithm.CopyFrom(_graph(_constant()))
+    return model
+
+
+MODELS: dict[str, Callable[[], Any]] = {
+    "initializer": lambda: onnx.helper.make_model(_graph(initializer=[_tensor(external=False), _tensor("v")])),
+    "constant": lambda: onnx.helper.make_model(_graph(_constant())),
+    "tensors": lambda: onnx.helper.make_model(_graph(onnx.helper.make_node("X", [], ["y"], many=[_tensor(external=False), _tensor()]))),
+    "branch": lambda: onnx.helper.make_model(_graph(onnx.helper.make_node("If", ["c"], ["y"], then_branch=_graph(_constant())))),
+    "branches": lambda: onnx.helper.make_model(_graph(onnx.helper.make_node("X", [], ["y"], many=[_graph(_constant())]))),
+    "sparse initializer": _with_sparse_initializer,
+    "sparse constant": _with_sparse_constant,
+    "function": _with_function,
+    "training": _with_training,
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_found_wherever_a_tensor_may_stand(tmp_path: Path, name: str) -> None:
+    (tmp_path / "m.onnx").write_bytes(MODELS[name]().SerializeToString())
+    assert has_external_data(tmp_path / "m.onnx")
+
+
+def test_found_without_a_location_flag(tmp_path: Path) -> None:
+    """onnxruntime goes by either mark."""
+    model = onnx.helper.make_model(_graph(initializer=[_tensor(external=False)]))
+    model.graph.initializer[0].external_data.add(key="location", value="x")
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    assert has_external_data(tmp_path / "m.onnx")
+
+
+def test_our_own_graphs_have_none(tiny_bundle: Path, tmp_path: Path) -> None:
+    assert not has_external_data(tiny_bundle / "model.onnx")
+    assert not has_external_data(tiny_bundle / "model.int8.onnx")
+    model = onnx.helper.make_model(_graph(_constant(external=False), initializer=[_tensor(external=False)]))
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    assert not has_external_data(tmp_path / "m.onnx")
+
+
+def test_nesting_has_an_end(tmp_path: Path) -> None:
+    graph = _graph(_constant(external=False))
+    for _ in range(60):
+        graph = _graph(onnx.helper.make_node("If", ["c"], ["y"], then_branch=graph))
+    (tmp_path / "m.onnx").write_bytes(onnx.helper.make_model(graph).SerializeToString())
+    with pytest.raises(ValueError, match="nested too deeply"):
+        has_external_data(tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x3a", b"\x3a\x05ab", b"\x08", b"\xff" * 12, b"\x09\0", b"\x0b"])
+def test_no_protobuf(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "m.onnx").write_bytes(content)
+    with pytest.raises(ValueError, match="empty|no ONNX file"):
+        has_external_data(tmp_path / "m.onnx")
