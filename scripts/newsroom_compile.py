@@ -143,7 +143,8 @@ def main() -> int:
     loaded = sum(r["label"] == "loaded" for r in rows)
     stances = sum(len(r["stances"]) for r in rows)
     articles = len({r["article"] for r in rows})
-    print(f"{len(rows)} sentences, {articles} articles, {loaded / max(len(rows), 1):.1%} loaded, {stances} stances, {len({r['pair'] for r in rows if r['pair']})} pairs")
+    pairs = len({r["pair"] for r in rows if r["pair"]})
+    print(f"{len(rows)} sentences, {articles} articles, {loaded / max(len(rows), 1):.1%} loaded, {stances} stances, {pairs} pairs")
     for problem in problems:
         print(problem, file=sys.stderr)
     if problems:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["EXAMPLE_COLUMNS", "Annotation", "AnnotatedSentence", "AnnotatedSpan", "Label", "Sentence", "Span", "WordScores"]
+__all__ = ["EXAMPLE_COLUMNS", "AnnotatedSentence", "AnnotatedSpan", "Annotation", "Label", "Sentence", "Span", "WordScores"]
 
 #: The columns of an Example table (contract 1 of docs/design.md), whatever the corpus's home looked like.
 EXAMPLE_COLUMNS = (

@@ -94,12 +94,17 @@ def test_our_own_graphs_have_none(tiny_bundle: Path, tmp_path: Path) -> None:
 
 
 def test_nesting_has_an_end(tmp_path: Path) -> None:
-    graph = _graph(_constant(external=False))
+    graph = b""
     for _ in range(60):
-        graph = _graph(onnx.helper.make_node("If", ["c"], ["y"], then_branch=graph))
-    (tmp_path / "m.onnx").write_bytes(onnx.helper.make_model(graph).SerializeToString())
+        for tag in (b"\x32", b"\x2a", b"\x0a"):  # an attribute's graph, a node's attribute, a graph's node
+            graph = tag + _length(len(graph)) + graph
+    (tmp_path / "m.onnx").write_bytes(b"\x3a" + _length(len(graph)) + graph)
     with pytest.raises(ValueError, match="nested too deeply"):
         has_external_data(tmp_path / "m.onnx")
+
+
+def _length(size: int) -> bytes:
+    return bytes([size]) if size < 0x80 else bytes([size & 0x7F | 0x80]) + _length(size >> 7)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x3a", b"\x3a\x05ab", b"\x08", b"\xff" * 12, b"\x09\0", b"\x0b"])

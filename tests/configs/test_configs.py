@@ -48,9 +48,7 @@ def test_every_experiment_names_its_command_and_is_a_delta(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
-def test_every_experiment_runs_on_a_tiny_corpus(
-    path: Path, tiny_newsroom: Path, tiny_babe: Path, tiny_encoder: Path, home: Path
-) -> None:
+def test_every_experiment_runs_on_a_tiny_corpus(path: Path, tiny_newsroom: Path, tiny_babe: Path, tiny_encoder: Path, home: Path) -> None:
     from slant.pipeline import run_app
 
     name = path.relative_to(configs_folder() / "experiment").with_suffix("").as_posix()
@@ -88,5 +86,3 @@ def test_unknown_allowed_targets_stay_within_the_package() -> None:
         if "hydra" not in path.parts and path.name != "train.yaml":
             for target in targets(yaml.safe_load(path.read_text(encoding="utf-8")) or {}):
                 assert target.startswith(ALLOWED), f"{path}: {target}"
-
-

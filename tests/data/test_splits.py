@@ -135,9 +135,18 @@ def test_golden_fingerprints() -> None:
     rows = [(f"story-{n // 4:02d}", "loaded" if n % 3 else "neutral") for n in range(120)]
     dataset = table(rows, outlet=[("Gazette", "Courier", "Wire")[n // 4 % 3] for n in range(120)])
     ids = dataset["id"]
-    assert split_fingerprint(ids, grouped_folds(dataset, k=5, dev_fraction=0.1, seed=1)) == "2434ba168c47b4815032aac8f10cb905d456d33af987726cceb4ab1e8c0b6217"
-    assert split_fingerprint(ids, grouped_holdout(dataset, test_fraction=0.2, dev_fraction=0.1, seed=1)) == "f5d24c52662a82bbeaa1112f507a99f60a379e4fe8046dd61265e1ccb8e78b8b"
-    assert split_fingerprint(ids, leave_one_out(dataset, by="outlet", dev_fraction=0.1, seed=1)) == "67af35794d71597bb3738496e7d74c0197c6452bbad34919d463857fd7a64039"
+    assert (
+        split_fingerprint(ids, grouped_folds(dataset, k=5, dev_fraction=0.1, seed=1))
+        == "2434ba168c47b4815032aac8f10cb905d456d33af987726cceb4ab1e8c0b6217"
+    )
+    assert (
+        split_fingerprint(ids, grouped_holdout(dataset, test_fraction=0.2, dev_fraction=0.1, seed=1))
+        == "f5d24c52662a82bbeaa1112f507a99f60a379e4fe8046dd61265e1ccb8e78b8b"
+    )
+    assert (
+        split_fingerprint(ids, leave_one_out(dataset, by="outlet", dev_fraction=0.1, seed=1))
+        == "67af35794d71597bb3738496e7d74c0197c6452bbad34919d463857fd7a64039"
+    )
 
 
 def test_the_fingerprint_sees_parts_and_not_their_order() -> None:

@@ -59,6 +59,12 @@ def test_only_differences_of_logits_count(z: Any, temperature: float, shift: flo
     np.testing.assert_allclose(calibrate(z + shift, temperature), calibrate(z, temperature), atol=1e-9)
 
 
+def test_great_logits_do_not_overflow() -> None:
+    with np.errstate(over="raise", invalid="raise"):
+        np.testing.assert_array_equal(calibrate([[1e5, 0.0, -1e5], [-1e5, -2e5, -2e5]]), [[1, 0, 0], [1, 0, 0]])
+        np.testing.assert_array_equal(calibrate([1e5, -1e5]), [[0, 1], [1, 0]])
+
+
 # --- decisions
 
 

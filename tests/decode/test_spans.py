@@ -61,7 +61,7 @@ def test_spans_are_the_longest_runs(text: str, data: st.DataObject, threshold: f
         end = start
         while end < len(text) and text[end].isspace():
             end += 1
-        if end > start and 0 < start and end < len(text) and marked[start - 1] and marked[end]:
+        if end > start and start > 0 and end < len(text) and marked[start - 1] and marked[end]:
             marked[start:end] = [True] * (end - start)
     edges = np.flatnonzero(np.diff([0, *map(int, marked), 0])).reshape(-1, 2).tolist()
     assert [[span.start, span.end] for span, _ in found] == edges

@@ -27,9 +27,7 @@ def meta_of(task: str = "loaded", **changes: Any) -> PredictionsMeta:
     return PredictionsMeta(**(fields | changes))
 
 
-def columns_of(
-    gold: Sequence[int | None], pred: Sequence[int], p: Any, groups: Sequence[object], task: str = "loaded"
-) -> Columns:
+def columns_of(gold: Sequence[int | None], pred: Sequence[int], p: Any, groups: Sequence[object], task: str = "loaded") -> Columns:
     """Columns of one split from label indices, probabilities `(n, k)` and group names."""
     labels = get_task(task).labels
     table = np.asarray(p, float)

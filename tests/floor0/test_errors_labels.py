@@ -37,9 +37,7 @@ def test_an_error_comes_home_from_a_worker() -> None:
     assert (caught.value.where, caught.value.remedy) == ("line 3", "Lead it out")
 
 
-@pytest.mark.parametrize(
-    ("where", "remedy", "line"), [("", "", "p"), ("w", "", "w: p"), ("", "r", "p. r"), ("w", "r", "w: p. r")]
-)
+@pytest.mark.parametrize(("where", "remedy", "line"), [("", "", "p"), ("w", "", "w: p"), ("", "r", "p. r"), ("w", "r", "w: p. r")])
 def test_the_line_a_person_reads(where: str, remedy: str, line: str) -> None:
     assert str(SlantError("p", where=where, remedy=remedy)) == line
 

@@ -73,9 +73,7 @@ def test_a_full_disk_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
         part.write_text("half")
         if call == "writer":
             full()
-    assert str(caught.value) == (
-        f"{target}: the disk is full, nothing was written. Free some space or choose another folder, then run again"
-    )
+    assert str(caught.value) == (f"{target}: the disk is full, nothing was written. Free some space or choose another folder, then run again")
     assert isinstance(caught.value.__cause__, OSError)
     assert target.read_text() == "old"
     assert names(tmp_path) == ["file.txt"]
@@ -90,9 +88,9 @@ def test_a_device_that_is_really_full(tmp_path: Path) -> None:
 
 def test_a_file_in_the_folders_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="cannot be written .*Choose a folder that can be written"):
-        with write_atomic(tmp_path / "file" / "below.txt") as part:
-            part.write_text("x")
+    told = pytest.raises(StorageError, match="cannot be written .*Choose a folder that can be written")
+    with told, write_atomic(tmp_path / "file" / "below.txt") as part:
+        part.write_text("x")
 
 
 def test_a_writer_that_wrote_nothing_is_told(tmp_path: Path) -> None:
@@ -132,9 +130,8 @@ def test_a_target_that_holds_something_is_left_alone(tmp_path: Path, what: str) 
     inside = target / "mine.txt" if what == "folder" else target
     inside.parent.mkdir(exist_ok=True)
     inside.write_text("mine")
-    with pytest.raises(StorageError, match="bundle: holds something already. Name an empty or new folder"):
-        with write_folder_atomic(target):
-            pytest.fail("the block must not be entered")
+    with pytest.raises(StorageError, match="bundle: holds something already. Name an empty or new folder"), write_folder_atomic(target):
+        pytest.fail("the block must not be entered")
     assert inside.read_text() == "mine"
     assert names(tmp_path) == ["bundle"]
 

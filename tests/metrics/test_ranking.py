@@ -17,9 +17,7 @@ from slant.metrics import (
     score_bins,
 )
 
-two_class = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=40).filter(
-    lambda rows: len({gold for _, gold in rows}) == 2
-)
+two_class = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=40).filter(lambda rows: len({gold for _, gold in rows}) == 2)
 
 
 @given(two_class)

@@ -490,7 +490,7 @@ else:
         folder = Path(base) / "held"
         with StateCache(folder) as held:
             held.put_many({key_of(i): value_of(i) for i in range(5)})
-        os.chmod(base, 0o755)
+        Path(base).chmod(0o755)
         held.path.chmod(0o644)
         folder.chmod(0o555)
         with child(code, folder) as process:

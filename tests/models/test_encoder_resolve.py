@@ -88,9 +88,7 @@ def test_a_folder_is_taken_as_named(tmp_path: Path) -> None:
     found = resolve_encoder(path=str(folder), revision="main")
     assert (found.path, found.name, found.revision) == (folder, "tiny", None)
     assert resolve_encoder("owner/tiny", path=folder).name == "owner/tiny"
-    tagged = b"".join(
-        name.encode() + b"\0" + hashlib.sha256(content).hexdigest().encode() + b"\0" for name, content in FILES.items()
-    )
+    tagged = b"".join(name.encode() + b"\0" + hashlib.sha256(content).hexdigest().encode() + b"\0" for name, content in FILES.items())
     assert found.digest == hashlib.sha256(tagged).hexdigest()
 
 
@@ -209,9 +207,7 @@ def test_without_leave_the_hub_is_not_even_imported(nothing_installed: Path, hub
         resolve_encoder("owner/other", revision=COMMIT, allow_network=True)
 
 
-@pytest.mark.parametrize(
-    "revision", [None, "main", "v1.0", COMMIT[:39], COMMIT[:12], COMMIT + "0", COMMIT.upper(), COMMIT + "\n"]
-)
+@pytest.mark.parametrize("revision", [None, "main", "v1.0", COMMIT[:39], COMMIT[:12], COMMIT + "0", COMMIT.upper(), COMMIT + "\n"])
 def test_only_a_full_commit_is_a_revision(tmp_path: Path, hub: Any, revision: str | None) -> None:
     fake = hub(tmp_path, tmp_path)
     with pytest.raises(EncoderError, match="full 40-digit commit"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -135,5 +136,5 @@ def test_more_steps_never_end_higher() -> None:
         return float((w * (np.logaddexp(0, z) - gold * z)).sum() + 0.05 * (x[0, :-1] ** 2).sum())
 
     losses = [loss(fit_logistic(features, gold, weights, l2=0.1, iterations=steps)) for steps in (0, 1, 2, 4, 8, 16, 64)]
-    assert all(later <= earlier + 1e-6 for earlier, later in zip(losses, losses[1:], strict=False))
+    assert all(later <= earlier + 1e-6 for earlier, later in pairwise(losses))
     assert losses[-1] < losses[0] - 0.05

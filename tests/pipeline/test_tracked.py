@@ -56,7 +56,7 @@ def test_a_cross_validation_is_a_parent_with_a_child_a_fold(train: Train, home_w
     assert parent.data.params["split.k"] == "2" and parent.data.params["seed"] == "1"
     assert parent.inputs.dataset_inputs[0].dataset.name.startswith("newsroom@")
     artifacts = Path(parent.info.artifact_uri.removeprefix("file://"))
-    assert {p.name for p in artifacts.iterdir()} >= {"config.yaml", "predictions.parquet", "scores.json", "bundle", "floors"}
+    assert {p.name for p in artifacts.iterdir()} >= {"config.yaml", "predictions.parquet", "scores.json", "bundle_summary", "floors"}
 
 
 def test_a_run_that_fails_is_failed_with_its_error(train: Train, home_with_store: Path, tiny_newsroom: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ TRICKY = [
     "The vile minister presented the heroic budget on Monday.",
     "Don't trust O’Brien's “left-wing” U.S.-backed 1,234.5% plan at 5 p.m.",
     "Caf\u00e9, cafe\u0301, na\u00efve E\u0301mile, \u0130stanbul, stra\u00dfe, \ufb01nal",
-    "\u6c49\u5b57\u662f \u043f\u0443\u0441\u0442\u043e \u0939\u093f\u0928\u094d\u0926\u0940 \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u0e20\u0e32\u0e29\u0e32\u0e44\u0e17\u0e22",
+    "汉字是 пусто हिन्दी می\u200cخواهم ภาษาไทย",
     "liar\U0001f389 \U0001f937\U0001f3fd\u200d\u2642\ufe0f 1\ufe0f\u20e3 \U0001f1fa\U0001f1f8 war\u00admonger a\u200bb",
     "\u0000 control\u0007 \ufeffbom \ufffd vile\u2028line\u0085next",
     "\U0001d49c\U0001d4c3\U0001d454\u212f\U0001d4c7 \U00010400\U00010401 Z\u0351\u036b\u0343\u036aa\u0302\u0351lgo",

@@ -140,9 +140,7 @@ def test_no_global_state_of_mlflow_is_touched(opened: Open) -> None:
         assert mlflow.get_tracking_uri() == before
 
 
-def test_a_killed_process_is_buried_by_the_next_run(
-    opened: Open, uri: str, start_script: Callable[..., subprocess.Popen[str]]
-) -> None:
+def test_a_killed_process_is_buried_by_the_next_run(opened: Open, uri: str, start_script: Callable[..., subprocess.Popen[str]]) -> None:
     victim = start_script(IN_A_RUN, uri)
     run_id = first_line(victim.stdout)
     assert reap_dead_runs(uri) == []

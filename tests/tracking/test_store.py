@@ -38,9 +38,7 @@ with slant.tracking.open_run(sys.argv[1], "race", f"racer-{number}", artifact_ro
 """
 
 
-def test_four_processes_may_start_at_once_on_a_missing_store(
-    tmp_path: Path, start_script: Callable[..., subprocess.Popen[str]]
-) -> None:
+def test_four_processes_may_start_at_once_on_a_missing_store(tmp_path: Path, start_script: Callable[..., subprocess.Popen[str]]) -> None:
     uri = "sqlite:///new/fold er#/mlflow.db"
     racers = [start_script(FOUR_AT_ONCE, uri, str(tmp_path / "artifacts"), str(number)) for number in range(4)]
     for racer in racers:

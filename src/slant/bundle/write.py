@@ -21,11 +21,7 @@ def sha256_file(path: Path) -> str:
 
 def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
     """Fill in `files` and `id` from what stands in the folder and write `bundle.json`; the folder is a bundle from then on."""
-    files = {
-        path.relative_to(folder).as_posix(): sha256_file(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MANIFEST
-    }
+    files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST}
     sealed = replace(manifest, files=files)
     sealed = replace(sealed, id=bundle_id(sealed))
     with write_atomic(folder / MANIFEST) as part:

@@ -51,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             raise
         name = arguments[0] if arguments else ""
-        print(f"slant: {name} failed unexpectedly: {type(error).__name__}: {_one_line(str(error))} (again with --debug for the trace)", file=sys.stderr)
+        print(
+            f"slant: {name} failed unexpectedly: {type(error).__name__}: {_one_line(str(error))} (again with --debug for the trace)", file=sys.stderr
+        )
         return 1
 
 

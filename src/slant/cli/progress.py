@@ -18,6 +18,7 @@ def show_progress() -> None:
     from tqdm import tqdm
 
     def show(items: Iterable[Any], total: int, what: str) -> Iterable[Any]:
-        return tqdm(items, desc=what, total=total, delay=2, leave=False, file=sys.stderr)
+        bar: Iterable[Any] = tqdm(items, desc=what, total=total, delay=2, leave=False, file=sys.stderr)
+        return bar
 
     set_progress(show)

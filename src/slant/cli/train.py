@@ -41,4 +41,3 @@ def summary(result: TrainResult) -> str:
 def _short(path: os.PathLike[str]) -> str:
     relative = os.path.relpath(path)
     return os.fspath(path) if relative.startswith("..") else relative
-

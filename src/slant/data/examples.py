@@ -101,12 +101,7 @@ def _is_whole(value: str) -> bool:
 
 
 def _is_span(span: object) -> bool:
-    return (
-        isinstance(span, Mapping)
-        and type(span.get("start")) is int
-        and type(span.get("end")) is int
-        and isinstance(span.get("label"), str)
-    )
+    return isinstance(span, Mapping) and type(span.get("start")) is int and type(span.get("end")) is int and isinstance(span.get("label"), str)
 
 
 def column(dataset: Dataset, name: str) -> list[Any]:

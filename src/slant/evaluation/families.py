@@ -102,10 +102,7 @@ def _sentences(predictions: Predictions) -> Family:
         counts = totals[:, : k * k].reshape(-1, k, k)
         n = counts.sum((1, 2))
         per_class = f1_per_class(counts)
-        areas = [
-            ranking_samples(auroc_from_histograms, probabilities[:, label], gold == label, groups, weights, limit=limit)
-            for label in ranked
-        ]
+        areas = [ranking_samples(auroc_from_histograms, probabilities[:, label], gold == label, groups, weights, limit=limit) for label in ranked]
         values = {"accuracy": accuracy(counts), "macro_f1": f1_macro(counts), "weighted_f1": f1_weighted(counts)}
         values |= {f"f1_{label}": per_class[:, index] for index, label in enumerate(labels)}
         if {"favor", "against"} <= set(labels):
@@ -123,9 +120,7 @@ def _sentences(predictions: Predictions) -> Family:
 
 def _coverage(predictions: Predictions) -> Family:
     names, groups = _grouped(predictions)
-    statistics = np.hstack(
-        [_sums(groups, len(names), (~predictions.column("abstained")).astype(np.float64)), _sums(groups, len(names))]
-    )
+    statistics = np.hstack([_sums(groups, len(names), (~predictions.column("abstained")).astype(np.float64)), _sums(groups, len(names))])
 
     def compute(weights: Weights, limit: int | None) -> dict[str, Floats]:
         totals = weights.astype(np.float64) @ statistics
@@ -157,12 +152,8 @@ def _words(predictions: Predictions) -> Family:
     names, row_groups = _grouped(predictions)
     counts = _list_lengths(predictions, "word_scores")
     begin = np.repeat(np.arange(len(predictions)) * _stride(predictions), counts)
-    starts, ends, scores = (
-        predictions.table[f"word_{part}"].combine_chunks().flatten().to_numpy() for part in ("starts", "ends", "scores")
-    )
-    gold, pred = (
-        word_gold(starts + begin, ends + begin, _moved_spans(predictions, f"spans_{side}")) for side in ("gold", "pred")
-    )
+    starts, ends, scores = (predictions.table[f"word_{part}"].combine_chunks().flatten().to_numpy() for part in ("starts", "ends", "scores"))
+    gold, pred = (word_gold(starts + begin, ends + begin, _moved_spans(predictions, f"spans_{side}")) for side in ("gold", "pred"))
     groups = np.repeat(row_groups, counts)
     statistics = np.hstack([_sums(groups, len(names), side.astype(np.float64)) for side in (gold & pred, pred, gold)])
 

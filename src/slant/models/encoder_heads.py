@@ -119,9 +119,7 @@ class EncoderHeads:
             weights[folds == fold, fold] = 0
         return weights
 
-    def _fit_words(
-        self, states: States, gold: npt.NDArray[np.bool_], annotated: npt.NDArray[np.bool_], folds: npt.NDArray[np.int64]
-    ) -> Floats:
+    def _fit_words(self, states: States, gold: npt.NDArray[np.bool_], annotated: npt.NDArray[np.bool_], folds: npt.NDArray[np.int64]) -> Floats:
         """Sets the word head, and returns for every training word the logit `(N,)` of a head that did not see its article."""
         assert self.heads is not None
         mean, deviation = states.words.mean(axis=0), states.words.std(axis=0) + 1e-6
@@ -185,19 +183,25 @@ class EncoderHeads:
 
     @classmethod
     def load(cls, folder: Path, encoder: TextEncoder | None = None) -> Self:
-        """Read what `save` wrote; the encoder is looked for again by name unless given, and must have the recorded digest."""
+        """Read what `save` wrote; the encoder is looked for again by name unless given.
+
+        Raises ConfigError when the encoder has not the recorded digest or gives states by another recipe.
+        """
         from safetensors.torch import load_file
 
         from slant.models.heads import Heads
 
         state: dict[str, Any] = json.loads((folder / "encoder_heads.json").read_text(encoding="utf-8"))
+        kept = state["recipe"]
+        recipe = Recipe(tuple(kept["sentence_layers"]), tuple(kept["word_layers"]), kept["max_pieces"])
         if encoder is None:
             files = resolve_encoder(state["encoder"]["name"], revision=state["encoder"]["revision"])
-            recipe = Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in state["recipe"].items()})
             encoder = TextEncoder(files, recipe)
         if encoder.files.digest != state["encoder"]["digest"]:
             remedy = f"Give the encoder with digest {state['encoder']['digest'][:12]}…"
             raise ConfigError("the encoder is not the one these heads were trained on", where=str(folder), remedy=remedy)
+        if encoder.recipe != recipe:
+            raise ConfigError("these heads were trained on other layers or another limit", where=str(folder), remedy=f"Give {recipe!r}")
         weights = load_file(folder / "heads.safetensors")
         model = cls(encoder, task=state["task"])
         width = weights["word.weight"].shape[1]

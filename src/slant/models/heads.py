@@ -48,7 +48,8 @@ class Heads(nn.Module):
         self.word = nn.Linear(word_width, 1)
         self.sentence = nn.Linear(sentence_width + (len(FEATURES) if points else 0), 1)
         for parameter in self.parameters():
-            parameter.requires_grad_(False)
+            # Zeros, because a word head that is left out is saved and exported all the same.
+            parameter.requires_grad_(False).zero_()
 
     def set_linear(self, layer: str, coefficients: npt.NDArray[np.float64], mean: npt.ArrayLike, scale: npt.ArrayLike) -> None:
         """Put in coefficients `(d + 1,)`, intercept last, that were fitted on `(x - mean) / scale`."""
@@ -79,9 +80,7 @@ class Flagship(nn.Module):
         super().__init__()
         self.encoder, self.heads, self.recipe = encoder, heads, recipe
 
-    def forward(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, word_of: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, word_of: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         states = self.encoder(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True).hidden_states
         mask = attention_mask.to(states[0].dtype).unsqueeze(-1)
         pooled = [(states[i] * mask).sum(dim=1) / mask.sum(dim=1) for i in self.recipe.sentence_layers]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -32,6 +33,7 @@ class Linear:
 
     def __init__(self, *, task: str = "loaded", C: float = 1.0, min_df: int = 2, max_features: int = 200_000) -> None:
         self.labels = get_task(task).labels
+        self.task = task
         self.decision = Decision()
         self.C, self.min_df, self.max_features = C, min_df, max_features
         self.pipeline: Any = None
@@ -66,12 +68,14 @@ class Linear:
 
         with write_atomic(folder / "linear.skops") as part:
             skops.io.dump(self.pipeline, part, compression=ZIP_DEFLATED, compresslevel=3)
+        with write_atomic(folder / "linear.json") as part:
+            part.write_text(json.dumps({"task": self.task}), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         import skops.io
 
-        model = cls()
+        model = cls(task=json.loads((folder / "linear.json").read_text(encoding="utf-8"))["task"])
         # skops loads what it knows of scikit-learn and numpy; nothing is added to that list, whatever the file asks for.
         model.pipeline = skops.io.load(folder / "linear.skops", trusted=[])
         return model

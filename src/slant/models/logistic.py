@@ -39,7 +39,7 @@ def fit_logistic(
         iterations: at most so many steps.
         tolerance: a fit stands still once its largest gradient component is below this.
     """
-    n, d = features.shape
+    d = features.shape[1]
     m = weights.shape[1]
     w = (weights / np.maximum(weights.sum(axis=0), 1e-12)).astype(np.float32)
     y = gold.astype(np.float32)[:, None]

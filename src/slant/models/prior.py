@@ -54,7 +54,7 @@ class Prior:
 
     def predict_proba(self, dataset: Dataset) -> npt.NDArray[np.float64]:
         values = column(dataset, self.by) if self.by else [None] * len(dataset)
-        return np.array([self.table.get(value, self.overall) for value in values], np.float64).reshape(-1, len(self.labels))
+        return np.array([self.table.get(str(value), self.overall) for value in values], np.float64).reshape(-1, len(self.labels))
 
     def save(self, folder: Path) -> None:
         state = {"task": self.task, "by": self.by, "overall": self.overall, "table": self.table}

@@ -13,7 +13,7 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from slant.errors import ConfigError
@@ -32,7 +32,8 @@ def compose_config(overrides: Sequence[str], *, config_name: str = "train", hydr
     """The configuration that these overrides give, as `slant train` would compose it."""
     register()
     with hydra.initialize_config_dir(str(configs_folder()), version_base="1.3"):
-        return hydra.compose(config_name, list(overrides), return_hydra_config=hydra_too)
+        cfg: DictConfig = hydra.compose(config_name, list(overrides), return_hydra_config=hydra_too)
+        return cfg
 
 
 def run_app(arguments: Sequence[str]) -> Any:
@@ -55,8 +56,7 @@ def run_app(arguments: Sequence[str]) -> Any:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     before = sys.argv
     sweep = any(a in ("-m", "--multirun") for a in arguments)
-    # Hydra's parser takes -m before all overrides or after them; between them is where people put it.
-    sys.argv = ["slant", *["-m"] * sweep, *(a for a in arguments if a not in ("-m", "--multirun"))]
+    sys.argv = ["slant", *_overrides_first(arguments)]
     task = train_job if sweep else job  # a parallel launcher sends the task to its workers by name
     try:
         hydra.main(version_base="1.3", config_path=str(configs_folder()), config_name="train")(task)()
@@ -67,6 +67,26 @@ def run_app(arguments: Sequence[str]) -> Any:
     if failures:
         raise failures[0]
     return results[0] if results else None
+
+
+def _overrides_first(arguments: Sequence[str]) -> list[str]:
+    """The arguments in the order that Hydra's parser can take: it knows no option between two overrides, where people put them."""
+    overrides, options, rest = [], [], list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if not argument.startswith("-"):
+            overrides.append(argument)
+            continue
+        options.append(argument)
+        if (argument in _TAKES_A_VALUE and rest) or (argument in ("--info", "-i") and rest and "=" not in rest[0]):
+            options.append(rest.pop(0))
+    return [*overrides, *options]
+
+
+_TAKES_A_VALUE = frozenset(
+    ["--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--experimental-rerun"]
+    + ["--shell-completion", "-sc"]
+)
 
 
 def train_job(cfg: DictConfig) -> Any:
@@ -91,8 +111,7 @@ def _explained(error: Exception) -> ConfigError:
     missing = next((m for c in causes if (m := re.search(r"(?:Could not find|In '[^']+': Could not find) '([^']+)'", c))), None)
     if missing:
         name = missing.group(1)
-        group, _, choice = name.rpartition("/")
-        near = _near(choice, _choices(name), "")
+        near = _near(name.rpartition("/")[2], _choices(name), "")
         return ConfigError(f"there is no configuration {name!r}", remedy=near or "slant train --help lists the groups")
     group_missing = next((m for c in causes if (m := re.search(r"Could not override '([^']+)'", c))), None)
     if group_missing:
@@ -134,12 +153,10 @@ def _known_keys() -> list[str]:
 
 
 def _flat(node: Any, prefix: str = "") -> Iterator[str]:
-    if isinstance(node, dict | DictConfig):
+    if isinstance(node, dict):
         for key, value in node.items():
-            yield f"{prefix}{key}"
-            yield from _flat(value, f"{prefix}{key}.")
-    elif isinstance(node, list | ListConfig):
-        return
+            yield f"{prefix}{key!s}"
+            yield from _flat(value, f"{prefix}{key!s}.")
 
 
 def _choices(name: str) -> list[str]:

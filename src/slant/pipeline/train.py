@@ -254,7 +254,8 @@ def _log_results(run: RunLogger, cfg: DictConfig, folder: Path, scores: dict[str
         run.log_artifact(folder / "quarantine.json")
     if bundle:
         for path in [bundle] if cfg.tracking.log_bundle else [bundle / "bundle.json", bundle / "MODEL_CARD.md"]:
-            run.log_artifact(path, None if cfg.tracking.log_bundle else "bundle")
+            # Not called "bundle": two of its files alone are none.
+            run.log_artifact(path, None if cfg.tracking.log_bundle else "bundle_summary")
 
 
 def _metrics(scores: Mapping[str, Any]) -> dict[str, float]:

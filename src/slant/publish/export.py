@@ -182,9 +182,7 @@ def _write_int8(folder: Path, bundle: Bundle, judged: Dataset, exact: Answers, m
     answers = open_runtime(trial, precision="int8")(column(judged, "text"))
     gold = label_indices(judged, bundle.manifest.labels)
     k = len(bundle.manifest.labels)
-    f1 = [
-        float(f1_macro(confusion_counts(gold, decide(a.probabilities, bundle.manifest.decision)[0], k))) for a in (exact, answers)
-    ]
+    f1 = [float(f1_macro(confusion_counts(gold, decide(a.probabilities, bundle.manifest.decision)[0], k))) for a in (exact, answers)]
     loss = f1[0] - f1[1]
     if loss > max_loss:
         logger.warning("no int8 graph: it loses %.4f of macro F1 on %d rows, more than %.4f", loss, len(gold), max_loss)

@@ -51,6 +51,8 @@ class Annotator:
 
     def score(self, sentences: Iterable[str]) -> list[AnnotatedSentence]:
         """Each text taken as one sentence, with offsets into itself. Raises DataError as `annotate` does."""
+        if isinstance(sentences, str):
+            raise TypeError("sentences must be several strings, not one string")
         texts = list(sentences)
         for text in texts:
             _check(text)
@@ -90,6 +92,8 @@ class Annotator:
 
 
 def _check(text: str) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"a text must be a string, not {type(text).__name__}")
     if len(text) > MAX_CHARACTERS:
         problem = f"the text has {len(text):,} characters, more than {MAX_CHARACTERS:,}"
         raise DataError(problem, remedy="Cut it into documents")

@@ -23,9 +23,9 @@ _LINE_END = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _WHITE = re.compile(rf"[\s{_BOM}]+")
 _BIDI = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 _UNSHOWABLE = {code: chr(0x2400 + code) for code in range(0x20) if chr(code) != "\t"}
-_UNSHOWABLE |= {code: "\ufffd" for code in [*range(0x80, 0xA0), *range(0xD800, 0xE000)]} | {0x7F: "\u2421"}
+_UNSHOWABLE |= dict.fromkeys([*range(128, 160), *range(55296, 57344)], "�") | {0x7F: "\u2421"}
 _UNSHOWABLE |= {ord(end): "\n" for end in "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"}
-_UNSHOWABLE_LINE = _UNSHOWABLE | {code: "\ufffd" for code in _BIDI} | {ord("\t"): " "}
+_UNSHOWABLE_LINE = _UNSHOWABLE | dict.fromkeys(_BIDI, "�") | {ord("\t"): " "}
 _UNSHOWABLE_LINE |= {code: " " for code, sign in _UNSHOWABLE.items() if sign == "\n"}
 
 

@@ -35,7 +35,6 @@ def render_html(text: str, annotation: Annotation, *, title: str) -> str:
         sentences=annotation.sentences,
         words=words,
         ranks={(word.span.start, word.span.end): rank for rank, word in enumerate(words, start=1)},
-        with_voice=any(word.span.voice or word.sentence.voice for word in words),
         stances=_stances(annotation.sentences),
         bundles=bundles,
         strengths=_legend(),
@@ -52,7 +51,7 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters |= {"visible": visible, "strength": strength, "verdict": verdict, "percent": _percent}
-    environment.globals |= {"say_sentence": _say_sentence, "say_span": _say_span, "voice_of": _voice_of, "context": context, "reach": _REACH}
+    environment.globals |= {"say_sentence": _say_sentence, "say_span": _say_span, "quoted": _quoted, "context": context, "reach": _REACH}
     return environment.get_template("article.html.j2")
 
 
@@ -84,9 +83,12 @@ def _say_sentence(number: int, sentence: AnnotatedSentence) -> str:
     return said + (" · longer than the model reads" if sentence.truncated else "")
 
 
-def _voice_of(word: LoadedWord) -> str:
-    voice = word.span.voice or word.sentence.voice or "not told"
-    return f"{voice}, {word.sentence.speaker}" if voice == "quoted" and word.sentence.speaker else voice
+def _quoted(word: LoadedWord) -> str:
+    """Whose words they are, where they are not the author's; "" elsewhere."""
+    if (word.span.voice or word.sentence.voice) != "quoted":
+        return ""
+    speaker = word.sentence.speaker
+    return f"quoted from {visible(speaker, one_line=True)}" if speaker else "quoted"
 
 
 def _stances(sentences: list[AnnotatedSentence]) -> list[dict[str, Any]]:
@@ -100,8 +102,8 @@ def _stances(sentences: list[AnnotatedSentence]) -> list[dict[str, Any]]:
     return rows
 
 
-def _bundle(bundle: dict[str, object]) -> list[tuple[str, str]]:
-    """What a bundle says of itself, as names and values, in this order and without what it leaves open."""
+def _bundle(bundle: dict[str, object]) -> dict[str, Any]:
+    """What a bundle says of itself: in one line (`said`), and all of it as names and values (`facts`)."""
     names = {
         "id": "Model",
         "task": "Task",
@@ -110,5 +112,12 @@ def _bundle(bundle: dict[str, object]) -> list[tuple[str, str]]:
         "corpus": "Trained on",
         "package_version": "Slant version",
     }
-    known = [(name, bundle[key]) for key, name in names.items() if bundle.get(key) is not None]
-    return [(name, f"{value:.2f}" if isinstance(value, float) else visible(str(value), one_line=True)) for name, value in known]
+    told = {key: _fact(bundle[key]) for key in names if bundle.get(key) is not None}
+    bounds = {"threshold": "sentence", "word_threshold": "word"}
+    said = " and ".join(f"a {unit} from {told[key]}" for key, unit in bounds.items() if key in told)
+    line = f"Judged by {told.get('id', 'a model without a name')}" + (f": loaded is {said}" if said else "")
+    return {"said": line, "facts": [(names[key], value) for key, value in told.items()]}
+
+
+def _fact(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else visible(str(value), one_line=True)

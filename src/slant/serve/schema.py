@@ -51,7 +51,7 @@ _STANCE = _object(
         "start": {"type": ["integer", "null"], "minimum": 0, "description": "Where the target is mentioned."},
         "end": {"type": ["integer", "null"], "minimum": 0},
         "label": {"enum": list(STANCE.labels)},
-        "probabilities": _object("One for each label.", {label: _PROBABILITY for label in STANCE.labels}),
+        "probabilities": _object("One for each label.", dict.fromkeys(STANCE.labels, _PROBABILITY)),
     },
 )
 _LABEL = _object(

@@ -67,9 +67,7 @@ def summarise_children(uri: str, parent_run_id: str) -> ChildSummary:
     return ChildSummary(len(finished), failed, running, metrics)
 
 
-def start_parent(
-    uri: str, experiment: str, run_name: str, *, artifact_root: Path, tags: Mapping[str, str] | None = None
-) -> RunLogger:
+def start_parent(uri: str, experiment: str, run_name: str, *, artifact_root: Path, tags: Mapping[str, str] | None = None) -> RunLogger:
     """Create a run to nest others in, when no `with` block can span them (Hydra's `on_multirun_start`).
 
     End it with `finish_parent`. Should this process end before (Hydra calls no `on_multirun_end` after a failed job), by an

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -96,9 +96,7 @@ class TextEncoder:
                 problem = f"layer {self.recipe.depth} was asked of an encoder with {config.num_hidden_layers}"
                 raise ConfigError(problem, where=self.files.name, remedy="Lower model.sentence_layers and model.word_layers")
             config.num_hidden_layers = self.recipe.depth
-            module = AutoModel.from_pretrained(
-                self.files.path, config=config, local_files_only=True, use_safetensors=True, trust_remote_code=False
-            )
+            module = AutoModel.from_pretrained(self.files.path, config=config, local_files_only=True, use_safetensors=True, trust_remote_code=False)
         except (OSError, ValueError) as error:
             problem = f"the encoder cannot be loaded ({str(error).splitlines()[0]})"
             raise EncoderError(problem, where=str(self.files.path), remedy="Name a folder of a transformers encoder") from error
