@@ -36,18 +36,19 @@ def run(command: str, folder: Path, encoder: Path) -> subprocess.CompletedProces
     if re.match(r"slant (train|demo)", command) and "linear" not in command and "majority" not in command:
         command += f" model.encoder.path={encoder}"
     if re.match(r"slant (train|demo)", command):
-        command += " evaluation.resamples=50"
-    return subprocess.run(["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        command += " evaluation.resamples=50 publish.judged_rows=50 publish.int8=false"
+    return subprocess.run(["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=6000, check=False)
 
 
 @pytest.mark.xdist_group("readme")
 @pytest.mark.parametrize("command", COMMANDS)
-def test_readme_command(command: str, workplace: Path, tiny_encoder: Path) -> None:
+def test_readme_command(command: str, request: pytest.FixtureRequest, tiny_encoder: Path) -> None:
     if command.startswith("make"):
         # Running make within make's own test would install and test again: that its target exists and what it would do is enough here.
         done = subprocess.run(["make", "-n", *command.split()[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0 and done.stdout
         return
+    workplace: Path = request.getfixturevalue("workplace")
     done = run(command, workplace, tiny_encoder)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr

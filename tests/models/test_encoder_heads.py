@@ -122,6 +122,64 @@ def test_shuffled_labels_teach_nothing(encoder: TextEncoder, rows: Rows) -> None
     assert model.decision.temperature > 1.2
 
 
+def test_word_features_are_what_they_are_called_and_padding_does_not_count() -> None:
+    import torch
+
+    from slant.models.heads import FEATURES, word_features
+
+    texts = [[2.0, -1.0, 0.5, -30.0], [0.0, 3.0], [], [-50.0]]
+    for width in (4, 5, 60):
+        logits = torch.full((4, width), 7.0)
+        present = torch.zeros((4, width), dtype=torch.bool)
+        for row, text in enumerate(texts):
+            logits[row, : len(text)] = torch.tensor(text)
+            present[row, : len(text)] = True
+        found = word_features(logits, present).numpy()
+        assert found.shape == (4, len(FEATURES))
+        for text, features in zip(texts, found, strict=True):
+            z = np.maximum(np.array(text), -10)
+            p = 1 / (1 + np.exp(-z))
+            top = np.sort(np.append(z, [-10, -10, -10]))[::-1][:3]
+            total = np.log(np.exp(np.append(z, -10)).sum())
+            wanted = [*top, total, p.sum(), p.sum() / max(len(text), 1), np.log1p(len(text))]
+            np.testing.assert_allclose(features, wanted, atol=1e-6)
+
+
+def test_states_are_means_over_pieces_of_the_layers_named(encoder: TextEncoder, tiny_encoder: Path) -> None:
+    import torch
+    from transformers import AutoModel
+
+    texts = ["The glorious mayor, don't!", "vile", "…"]
+    states = encoder.states(texts)
+    whole = AutoModel.from_pretrained(tiny_encoder, local_files_only=True).eval()
+    assert states.offsets.tolist() == [0, 4, 5, 5]
+    for i, pieces in enumerate(encoder.wordpieces.encode(texts)):
+        with torch.inference_mode():
+            layers = [layer[0].numpy() for layer in whole(torch.from_numpy(pieces.ids)[None], output_hidden_states=True).hidden_states]
+        np.testing.assert_allclose(states.sentence[i], np.concatenate([layers[4].mean(axis=0), layers[6].mean(axis=0)]), atol=1e-5)
+        for word in range(len(pieces.words)):
+            mine = np.flatnonzero(pieces.word_of == word)
+            wanted = np.concatenate([layers[3][mine].mean(axis=0), layers[5][mine].mean(axis=0)])
+            np.testing.assert_allclose(states.words[states.offsets[i] + word], wanted, atol=1e-5)
+
+
+def test_the_graph_that_is_exported_gives_the_same_logits(fitted: EncoderHeads, test: Dataset) -> None:
+    import torch
+
+    from slant.models.heads import Flagship
+    from slant.text.wordpieces import pad_pieces
+
+    assert fitted.heads is not None
+    pieces = fitted.encoder.wordpieces.encode([*test["text"], "…"])
+    with torch.inference_mode():
+        inputs = {name: torch.from_numpy(table) for name, table in pad_pieces(pieces).items()}
+        sentences, words = Flagship(fitted.encoder.module, fitted.heads, fitted.encoder.recipe)(**inputs)
+    p = 1 / (1 + np.exp(-sentences[:40].numpy() / fitted.decision.temperature))
+    np.testing.assert_allclose(p, fitted.predict_proba(test)[:, 1], atol=1e-4)
+    for row, found in enumerate(fitted.predict_words(test)):
+        np.testing.assert_allclose(1 / (1 + np.exp(-words[row, : len(found.scores)].numpy())), found.scores, atol=1e-4)
+
+
 # --- what may not be seen
 
 

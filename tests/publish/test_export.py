@@ -58,13 +58,14 @@ def test_parity_with_the_trained_model(tiny_model: EncoderHeads, tiny_bundle: Pa
     assert sum(len(cut_spans(t, w, tiny_model.decision.word_threshold)) for t, w in zip(texts, words, strict=True)) > 0
 
 
-def test_batches_do_not_matter(tiny_bundle: Path, texts: list[str]) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_batches_do_not_matter(tiny_bundle: Path, texts: list[str], precision: str) -> None:
     bundle = read_bundle(tiny_bundle)
-    together = open_runtime(bundle, precision="fp32", batch_size=len(texts))(texts)
-    alone = open_runtime(bundle, precision="fp32", batch_size=1)
+    together = open_runtime(bundle, precision=precision, batch_size=len(texts))(texts)
+    alone = open_runtime(bundle, precision=precision, batch_size=1)
     singly = [alone([text]) for text in texts]
     np.testing.assert_allclose(together.probabilities, np.concatenate([a.probabilities for a in singly]), atol=1e-5, rtol=0)
-    reverse = open_runtime(bundle, precision="fp32", batch_size=5)(texts[::-1])
+    reverse = open_runtime(bundle, precision=precision, batch_size=5)(texts[::-1])
     np.testing.assert_allclose(together.probabilities, reverse.probabilities[::-1], atol=1e-5, rtol=0)
     assert together.words is not None
     for one, other in zip(together.words, singly, strict=True):

@@ -97,6 +97,12 @@ def test_pieces_belong_to_the_words_they_spell(tiny: Wordpieces) -> None:
     assert [piece for piece, word in zip(spelt, pieces.word_of, strict=True) if word == -1] == ["[CLS]", ",", "!", "[SEP]"]
 
 
+def test_words_without_a_gap_keep_their_own_pieces(tiny: Wordpieces) -> None:
+    (pieces,) = tiny.encode(["U.S.Vote"])
+    assert pieces.words == [(0, 4), (4, 8)]
+    assert pieces.word_of.tolist() == [-1, 0, 0, 0, 0, 1, -1]
+
+
 def test_offsets_count_code_points(tiny: Wordpieces) -> None:
     text = "\U0001f389\U0001f937\U0001f3fd caf\u00e9 \u201cvile\u201d"
     assert [text[start:end] for start, end in tiny.encode([text])[0].words] == ["caf\u00e9", "vile"]

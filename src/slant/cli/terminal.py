@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ __all__ = ["format_article", "format_scores"]
 _STYLES = {"strong": "bold white on red", "clear": "bold red underline", "slight": "yellow underline"}
 _GUTTER = 7
 _WORDS_LISTED = 12
+_SPACES = re.compile(" {2,}")
 
 
 def format_article(text: str, annotation: Annotation, *, width: int, color: bool) -> str:
@@ -43,10 +45,14 @@ def format_article(text: str, annotation: Annotation, *, width: int, color: bool
 
 
 def format_scores(scores: Mapping[str, Any], *, width: int = 100) -> str:
-    """A line a metric: its exact name, value, 95 % interval, and the floors beside it."""
+    """A line a metric: its exact name, value, 95 % interval, and the floors beside it; wider than `width` rather than cut."""
+    from rich.cells import cell_len
+
     groups, rows = scores["metrics"]["accuracy"]["groups"], scores["rows"]
     head = f"Test scores on {rows:,} rows in {groups:,} groups (95 % bootstrap over groups) beside the trivial floors"
-    return _render([head, "", _table(score_rows(scores))], width, False)
+    rows = score_rows(scores)
+    needed = sum(max(map(cell_len, column)) + 2 for column in zip(*rows, strict=True))
+    return "\n".join([_render([head], width, False), "", _render([_table(rows)], max(width, needed), False)])
 
 
 def _summary(annotation: Annotation) -> str:
@@ -57,7 +63,8 @@ def _summary(annotation: Annotation) -> str:
     said += [f"{counts.abstained} left undecided"] if counts.abstained else []
     said += [f"{counts.truncated} longer than the model reads"] if counts.truncated else []
     models = ", ".join(f"{bundle.get('name', '')} {bundle.get('id', '')}".strip() for bundle in annotation.bundles)
-    return visible(" · ".join([*said, f"bundle {models}"]), one_line=True)
+    said += [f"bundle {models}"] if models else []
+    return visible(" · ".join(said), one_line=True)
 
 
 def _sentence(part: Part, width: int, color: bool) -> Text:
@@ -67,7 +74,7 @@ def _sentence(part: Part, width: int, color: bool) -> Text:
     body = Text()
     for piece in part.pieces:
         # A sentence may run over several lines of its file; here it is wrapped anew.
-        shown = " ".join(visible(piece.text, one_line=True).split(" "))
+        shown = _SPACES.sub(" ", visible(piece.text, one_line=True))
         if piece.span is None:
             body.append(shown)
         elif color:
@@ -78,7 +85,7 @@ def _sentence(part: Part, width: int, color: bool) -> Text:
     mark = {"loaded": f"{part.sentence.loaded.probability:.2f} ▌ ", "abstained": "  ?  ▌ ", "neutral": "     │ "}[judged]
     if part.sentence.truncated:
         body.append(" [… longer than the model reads]")
-    wrapped = body.wrap(_console(width, color), max(width - _GUTTER, 20))
+    wrapped = body.wrap(_console(width, color), max(width - _GUTTER, 8))
     style = "bold" if judged == "loaded" else "dim"
     # Assembled, not added: a sum would spread the mark's style over the sentence.
     lines = [Text.assemble((mark if i == 0 else f"     {mark[5:]}", style), line) for i, line in enumerate(wrapped)]
@@ -102,7 +109,7 @@ def _table(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> Rendera
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for i, head in enumerate(rows[0]):
-        table.add_column(Text(head), justify="left" if i in left else "right", no_wrap=i not in left)
+        table.add_column(Text(head), justify="left" if i in left else "right", no_wrap=i not in left, overflow="fold")
     for row in rows[1:]:
         table.add_row(*(Text(cell) for cell in row))
     return table
@@ -111,8 +118,18 @@ def _table(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> Rendera
 def _console(width: int, color: bool) -> Console:
     from rich.console import Console
 
-    system = "256" if color else None
-    return Console(file=io.StringIO(), width=width, force_terminal=color, color_system=system, highlight=False, markup=False, emoji=False)  # type: ignore[arg-type]
+    # Without a height rich takes TERM=dumb for 80 columns, whatever the width; without no_color it asks the environment.
+    return Console(
+        file=io.StringIO(),
+        width=width,
+        height=25,
+        force_terminal=color,
+        color_system="256" if color else None,
+        no_color=not color,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
 
 
 def _render(lines: Sequence[RenderableType], width: int, color: bool) -> str:

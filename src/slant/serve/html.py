@@ -50,9 +50,16 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"visible": visible, "strength": strength, "verdict": verdict, "percent": _percent}
+    environment.filters |= {"visible": visible, "strength": strength, "verdict": verdict, "percent": _percent, "first_word": _first_word}
     environment.globals |= {"say_sentence": _say_sentence, "say_span": _say_span, "quoted": _quoted, "context": context, "reach": _REACH}
     return environment.get_template("article.html.j2")
+
+
+def _first_word(text: str) -> tuple[str, str]:
+    """A text cut after its first word, which is all of it where there is no white space."""
+    head = (text.split(maxsplit=1) or [""])[0]
+    at = text.index(head) + len(head)
+    return text[:at], text[at:]
 
 
 def _percent(share: float) -> str:
@@ -105,7 +112,8 @@ def _stances(sentences: list[AnnotatedSentence]) -> list[dict[str, Any]]:
 def _bundle(bundle: dict[str, object]) -> dict[str, Any]:
     """What a bundle says of itself: in one line (`said`), and all of it as names and values (`facts`)."""
     names = {
-        "id": "Model",
+        "name": "Model",
+        "id": "Bundle",
         "task": "Task",
         "threshold": "Sentence threshold",
         "word_threshold": "Word threshold",
@@ -113,9 +121,10 @@ def _bundle(bundle: dict[str, object]) -> dict[str, Any]:
         "package_version": "Slant version",
     }
     told = {key: _fact(bundle[key]) for key in names if bundle.get(key) is not None}
-    bounds = {"threshold": "sentence", "word_threshold": "word"}
-    said = " and ".join(f"a {unit} from {told[key]}" for key, unit in bounds.items() if key in told)
-    line = f"Judged by {told.get('id', 'a model without a name')}" + (f": loaded is {said}" if said else "")
+    model = " ".join(told[key] for key in ("name", "id") if key in told)
+    units = {"threshold": "sentences", "word_threshold": "words"}
+    bounds = " and ".join(f"{unit} from {told[key]}" for key, unit in units.items() if key in told)
+    line = f"Model {model or 'without a name'}" + (f" · counts as loaded: {bounds}" if bounds else "")
     return {"said": line, "facts": [(names[key], value) for key, value in told.items()]}
 
 

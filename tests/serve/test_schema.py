@@ -1,0 +1,166 @@
+"""Contract 5 as JSON: what is written fits the published schema, and what does not fit is refused by name."""
+
+from __future__ import annotations
+
+import copy
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slant.errors import DataError
+from slant.records import AnnotatedSentence, AnnotatedSpan, Annotation, Label
+from slant.serve.schema import annotation_from_json, annotation_schema, annotation_to_json
+
+CASE = json.loads((Path(__file__).parents[1] / "cases" / "article.json").read_text(encoding="utf-8"))["annotation"]
+STANCE = {"target": "the mayor", "start": 3, "end": 12, "label": "against", "probabilities": {"against": 0.7, "neutral": 0.2, "favor": 0.1}}
+
+
+def case() -> dict[str, Any]:
+    data = copy.deepcopy(CASE)
+    data["sentences"][0]["stance"] = [copy.deepcopy(STANCE)]
+    return data
+
+
+@cache
+def published() -> Any:
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.Draft202012Validator.check_schema(annotation_schema())
+    return jsonschema.Draft202012Validator(annotation_schema())
+
+
+def test_an_annotation_fits_the_published_schema_and_comes_back() -> None:
+    annotation = annotation_from_json(case())
+    data = json.loads(json.dumps(annotation_to_json(annotation)))
+    published().validate(data)
+    assert data == case()
+    assert annotation_from_json(data) == annotation
+
+
+def test_an_empty_annotation_fits() -> None:
+    data = annotation_to_json(Annotation([], []))
+    published().validate(data)
+    assert annotation_from_json(data) == Annotation([], [])
+
+
+PROBABILITIES = st.floats(0, 1)
+VOICES = st.sampled_from([None, "author", "quoted"])
+SPANS = st.builds(AnnotatedSpan, st.integers(0, 10**9), st.integers(0, 10**9), st.text(min_size=1), PROBABILITIES, VOICES)
+LABELS = st.builds(Label, st.sampled_from(["neutral", "loaded"]), PROBABILITIES, st.booleans())
+SENTENCES = st.builds(
+    AnnotatedSentence,
+    start=st.integers(0, 10**9),
+    end=st.integers(0, 10**9),
+    text=st.text(min_size=1),
+    loaded=LABELS,
+    spans=st.lists(SPANS, max_size=2),
+    voice=VOICES,
+    speaker=st.none() | st.text(),
+    stance=st.just([]) | st.just([STANCE]),
+    truncated=st.booleans(),
+)
+
+
+@given(st.builds(Annotation, st.lists(SENTENCES, max_size=3), st.just(CASE["bundles"])))
+def test_whatever_is_annotated_fits_and_comes_back_but_for_the_seventh_decimal(annotation: Annotation) -> None:
+    data = annotation_to_json(annotation)
+    published().validate(data)
+    back = annotation_from_json(json.loads(json.dumps(data)))
+    assert annotation_to_json(back) == data
+    for before, after in zip(annotation.sentences, back.sentences, strict=True):
+        assert after.loaded.probability == pytest.approx(before.loaded.probability, abs=5e-7)
+        assert (after.start, after.end, after.text, after.voice, after.speaker) == (
+            before.start, before.end, before.text, before.voice, before.speaker,
+        )  # fmt: skip
+
+
+def test_probabilities_have_six_decimals() -> None:
+    label, span = Label("loaded", 0.123456789), AnnotatedSpan(0, 1, "a", 0.987654321)
+    stance: dict[str, object] = {**STANCE, "probabilities": {"against": 1 / 3, "neutral": 1 / 3, "favor": 1 / 3}}
+    [sentence] = annotation_to_json(Annotation([AnnotatedSentence(0, 1, "a", label, [span], stance=[stance])], []))["sentences"]
+    assert sentence["loaded"]["probability"] == 0.123457
+    assert sentence["spans"][0]["probability"] == 0.987654
+    assert sentence["stance"][0]["probabilities"]["favor"] == 0.333333
+
+
+def test_the_json_and_the_schema_are_copies() -> None:
+    annotation = annotation_from_json(case())
+    annotation_to_json(annotation)["bundles"][0]["id"] = "other"
+    annotation_schema()["properties"].clear()
+    assert annotation.bundles[0]["id"] == CASE["bundles"][0]["id"]
+    assert set(annotation_schema()["properties"]) == {"schema_version", "bundles", "sentences"}
+
+
+def test_a_bundle_may_say_more_of_itself() -> None:
+    data = case()
+    data["bundles"][0]["licence"] = "CC0-1.0"
+    published().validate(data)
+    assert annotation_from_json(data).bundles[0]["licence"] == "CC0-1.0"
+
+
+GONE = object()
+BREACHES: list[tuple[str, object, str]] = [
+    ("schema_version", GONE, "schema_version None is not 1"),
+    ("schema_version", 2, "schema_version 2 is not 1"),
+    ("schema_version", True, "schema_version"),
+    ("extra", 1, "unknown key 'extra'"),
+    ("sentences", {}, "annotation.sentences: must be array"),
+    ("sentences.0.start", "0", "sentences[0].start: must be integer"),
+    ("sentences.0.start", True, "sentences[0].start: must be integer, not bool"),
+    ("sentences.0.start", -1, "outside [0"),
+    ("sentences.0.text", "", "must not be empty"),
+    ("sentences.0.voice", "nobody", "must be one of"),
+    ("sentences.0.speaker", 3, "sentences[0].speaker: must be string or null"),
+    ("sentences.0.truncated", 1, "must be boolean"),
+    ("sentences.0.loaded.label", "biased", "must be one of ['neutral', 'loaded'], not 'biased'"),
+    ("sentences.0.loaded.probability", 1.01, "1.01 lies outside [0, 1]"),
+    ("sentences.0.loaded.probability", GONE, "'probability' is missing"),
+    ("sentences.1.spans.0.probability", None, "sentences[1].spans[0].probability: must be number"),
+    ("sentences.1.spans.0.label", "loaded", "unknown key 'label'"),
+    ("sentences.0.stance.0.probabilities.favor", GONE, "'favor' is missing"),
+    ("bundles.0.id", GONE, "'id' is missing"),
+    ("bundles.0.threshold", 1.5, "outside"),
+    ("bundles.0.task", "irony", "must be one of"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "said"), BREACHES)
+def test_what_does_not_fit_is_refused_as_the_published_schema_refuses_it(path: str, value: object, said: str) -> None:
+    data = case()
+    *way, last = [int(step) if step.isdigit() else step for step in path.split(".")]
+    place: Any = data
+    for step in way:
+        place = place[step]
+    if value is GONE:
+        del place[last]
+    else:
+        place[last] = value
+    with pytest.raises(DataError) as caught:
+        annotation_from_json(data)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert not published().is_valid(data)
+
+
+@pytest.mark.parametrize("value", [None, [], "annotation", 1])
+def test_what_is_no_object_is_refused(value: object) -> None:
+    with pytest.raises(DataError, match="must be object"):
+        annotation_from_json(value)
+
+
+def test_nan_is_no_probability() -> None:
+    data = case()
+    data["sentences"][0]["loaded"]["probability"] = float("nan")
+    with pytest.raises(DataError, match="nan lies outside"):
+        annotation_from_json(data)
+
+
+def test_an_error_does_not_repeat_a_huge_value() -> None:
+    data = case()
+    data["sentences"][0]["loaded"]["label"] = "x" * 100_000
+    with pytest.raises(DataError) as caught:
+        annotation_from_json(data)
+    assert len(str(caught.value)) < 400
