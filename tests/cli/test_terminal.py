@@ -80,9 +80,7 @@ def test_no_line_is_wider_than_asked(width: int) -> None:
     assert max(cell_len(STYLE.sub("", line)) for line in shown.splitlines()) <= width
 
 
-HOSTILE = (
-    "He said \x1b[2J\x1b]0;owned\x07 and \x1b[31mred\x1b[0m. \x9b2J [bold]x[/bold] :smile: \x08\x08\x00 end.\r\nNext \u202eline\u2066 \x7f.\r"
-)
+HOSTILE = "He said \x1b[2J\x1b]0;owned\x07 and \x1b[31mred\x1b[0m. \x9b2J [bold]x[/bold] :smile: \x08\x08\x00 end.\r\nNext \u202eline\u2066 \x7f.\r"
 
 
 @pytest.mark.parametrize("color", [True, False])
