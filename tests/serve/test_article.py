@@ -50,6 +50,12 @@ def test_words_between_sentences_are_kept() -> None:
     assert [paragraph.number for paragraph in lay_out(text, annotation)] == [1, 2, 3]
 
 
+def test_white_space_at_either_end_belongs_to_no_paragraph() -> None:
+    first, last = lay_out("\n It rained.\n", Annotation([AnnotatedSentence(2, 12, "It rained.", Label("neutral", 0.1))], []))
+    assert (first.before, [piece.text for part in first.parts for piece in part.pieces]) == ("\n ", ["It rained."])
+    assert (last.before, last.parts) == ("\n", [])
+
+
 def test_a_paragraph_is_wrapped_only_when_a_line_end_falls_within_a_sentence() -> None:
     text = "First line of it\ngoes on here.\n\nOne.\nTwo."
     places = [(0, 30), (32, 36), (37, 41)]

@@ -9,6 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from slant.cli.progress import show_progress
 from slant.errors import BundleError, ConfigError
 from slant.files import decode_utf8, read_utf8, write_atomic
 
@@ -31,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"--threads is {args.threads}", remedy="Give at least 1")
     text = decode_utf8(sys.stdin.buffer.read(), "standard input") if args.file == "-" else read_utf8(args.file)
     annotator = Annotator.open(find_bundle(args.bundle), precision=args.precision, threads=args.threads)
+    show_progress()
     annotation = annotator.annotate(text)
     if args.html:
         from slant.serve.html import render_html

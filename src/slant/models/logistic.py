@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from slant.progress import track
+
 __all__ = ["fit_logistic"]
 
 Floats32 = npt.NDArray[np.float32]
@@ -61,7 +63,7 @@ def fit_logistic(
     loss, gradient = evaluate(x)
     steps: list[Floats64] = []
     changes: list[Floats64] = []
-    for _ in range(iterations):
+    for _ in track(range(iterations), iterations, "fitting"):
         moving = np.abs(gradient).max(axis=1) > tolerance
         if not moving.any():
             break

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from slant.data import column
 from slant.decode import Decision
+from slant.errors import ConfigError
 from slant.files import write_atomic
 from slant.labels import get_task
 from slant.models.base import label_indices
@@ -39,6 +40,8 @@ class Prior:
         self.table: dict[str, list[float]] = {}
 
     def fit(self, train: Dataset, dev: Dataset | None, *, seed: int) -> Self:
+        if self.by and self.by not in train.column_names:
+            raise ConfigError(f"by names no column: {self.by!r}", remedy=f"Columns: {', '.join(train.column_names)}")
         gold = label_indices(train, self.labels)
         self.overall = self._frequencies(gold)
         self.table = {}
@@ -53,8 +56,9 @@ class Prior:
         return [float(share) for share in counts / counts.sum()]
 
     def predict_proba(self, dataset: Dataset) -> npt.NDArray[np.float64]:
-        values = column(dataset, self.by) if self.by else [None] * len(dataset)
-        return np.array([self.table.get(str(value), self.overall) for value in values], np.float64).reshape(-1, len(self.labels))
+        values: list[str | None] = column(dataset, self.by) if self.by else [None] * len(dataset)
+        rows = [self.overall if value is None else self.table.get(value, self.overall) for value in values]
+        return np.array(rows, np.float64).reshape(-1, len(self.labels))
 
     def save(self, folder: Path) -> None:
         state = {"task": self.task, "by": self.by, "overall": self.overall, "table": self.table}

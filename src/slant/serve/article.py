@@ -141,7 +141,7 @@ def lay_out(text: str, annotation: Annotation) -> list[Paragraph]:
         if parts:
             paragraphs.append(_paragraph(len(paragraphs) + 1, parts, before))
             before, parts = "", []
-        before += item
+        before = item
     if parts or before:
         paragraphs.append(_paragraph(len(paragraphs) + 1, parts, before))
     return paragraphs

@@ -17,6 +17,7 @@ from slant.bundle.format import TOKENIZER
 from slant.bundle.onnx_graph import has_external_data
 from slant.decode import calibrate, sigmoid
 from slant.errors import BundleError, SlantError
+from slant.progress import track
 from slant.records import WordScores
 from slant.text.wordpieces import Wordpieces, pad_pieces
 
@@ -119,7 +120,8 @@ def _open_onnx(bundle: Bundle, file: str, threads: int, batch_size: int) -> Runt
         logits = np.zeros(len(pieces), np.float32)
         words: list[Any] = [None] * len(pieces)
         by_length = sorted(range(len(pieces)), key=lambda i: len(pieces[i].ids))
-        for first in range(0, len(by_length), batch_size):
+        batches = range(0, len(by_length), batch_size)
+        for first in track(batches, len(batches), "reading"):
             rows = by_length[first : first + batch_size]
             sentence_logits, word_logits = session.run(None, pad_pieces([pieces[i] for i in rows]))
             logits[rows] = sentence_logits
