@@ -60,6 +60,16 @@ def test_without_colour_loaded_words_stand_in_guillemets() -> None:
     assert "a «mob» of «radical» activists «laid siege to» the town hall" in shown
 
 
+def test_runs_of_white_space_within_a_sentence_are_one_space() -> None:
+    text = "It   rained\t \n  all day."
+    sentence = AnnotatedSentence(0, len(text), text, Label("neutral", 0.1))
+    assert "│ It rained all day." in format_article(text, Annotation([sentence], []), width=80, color=False)
+
+
+def test_an_annotation_without_bundles_names_none() -> None:
+    assert "bundle" not in format_article(TEXT, Annotation(ANNOTATION.sentences, []), width=100, color=False)
+
+
 def test_with_colour_each_strength_is_set_off_in_its_own_way() -> None:
     shown = format_article(TEXT, ANNOTATION, width=200, color=True)
     assert "«" not in shown
@@ -73,11 +83,15 @@ def test_colour_does_not_depend_on_the_environment(monkeypatch: pytest.MonkeyPat
     assert "\x1b" not in format_article(TEXT, ANNOTATION, width=100, color=False)
 
 
-@pytest.mark.parametrize("width", [40, 72, 100])
+@pytest.mark.parametrize("width", [20, 40, 72, 100])
 def test_no_line_is_wider_than_asked(width: int) -> None:
     wide = "東京都知事は強権的な指導者だと批判された。" * 5 + "x" * 300 + "\n\n" + TEXT
     shown = format_article(wide, loaded(wide), width=width, color=True)
-    assert max(cell_len(STYLE.sub("", line)) for line in shown.splitlines()) <= width
+    lines = STYLE.sub("", shown).splitlines()
+    assert max(cell_len(line) for line in lines) <= width
+    barred = [i for i, line in enumerate(lines) if line[5:6] in ("▌", "│")]
+    assert len(barred) > 20
+    assert all(not lines[i] for i in set(range(barred[0], barred[-1])) - set(barred))
 
 
 HOSTILE = "He said \x1b[2J\x1b]0;owned\x07 and \x1b[31mred\x1b[0m. \x9b2J [bold]x[/bold] :smile: \x08\x08\x00 end.\r\nNext \u202eline\u2066 \x7f.\r"
@@ -129,10 +143,17 @@ def scores(**metrics: dict[str, Any]) -> dict[str, Any]:
 
 def test_scores_stand_with_interval_and_floors() -> None:
     lines = [" ".join(line.split()) for line in format_scores(scores()).splitlines()]
-    assert "1,200 rows in 90 groups (95 % bootstrap over groups)" in lines[0]
+    assert "1,200 rows in 90 groups (bootstrap over groups)" in lines[0]
     [row] = [line for line in lines if line.startswith("macro_f1")]
     assert "0.800" in row and "0.770" in row and "0.820" in row and "0.340" in row
     assert not any("None" in line or "nan" in line for line in lines)
+
+
+def test_a_score_table_is_never_cut() -> None:
+    wide = scores()
+    wide["floors"] |= {f"a floor of a long name {i}": wide["floors"]["majority"] for i in range(6)}
+    [row] = [line for line in format_scores(wide, width=40).splitlines() if line.startswith("macro_f1")]
+    assert row.count("0.340") == 7 and "…" not in row
 
 
 def test_rich_is_loaded_only_to_show_something() -> None:

@@ -59,6 +59,11 @@ def bare(text: str) -> str:
 # --- the article
 
 
+def test_a_blank_line_parts_paragraphs() -> None:
+    blocks = show(TEXT, annotation(), 110).split("\n\n")
+    assert [bare("".join(body(block)))[:11] for block in blocks[1:5]] == ["Councillors", "“Thisisasha", "Themayor’so", "Whatbeganas"]
+
+
 def test_the_bundle_is_told_where_there_is_one() -> None:
     assert "bundle" in show(TEXT, annotation()) and str(BUNDLE["id"]) in show(TEXT, annotation())
     assert "bundle" not in show(TEXT, Annotation(annotation().sentences, []))
@@ -144,7 +149,8 @@ HOSTILE = {
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_text_is_shown_as_text(kind: str, color: bool) -> None:
     text = HOSTILE[kind]
-    said = Annotation(one_sentence(text, "vile", speaker=text).sentences, [BUNDLE | {"id": text, "name": text}])
+    loaded = text[text.index("vile") :]
+    said = Annotation(one_sentence(text, loaded, speaker=text).sentences, [BUNDLE | {"id": text, "name": text}])
     shown = SGR.sub("", show(text, said, 400, color=color))
     # Whatever of ours is left drives nothing: no controls but line ends, no marks that turn the line.
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", shown)

@@ -62,8 +62,9 @@ def test_neither_way_shares_anything_with_its_source() -> None:
     source = document()
     told = annotation_from_json(source)
     written = annotation_to_json(told)
-    for other in (told.bundles[0], written["bundles"][0]):
-        other["id"] = "changed"
+    written["bundles"][0]["id"] = "written"
+    assert told.bundles == document()["bundles"]
+    told.bundles[0]["id"] = "told"
     probabilities = told.sentences[4].stance[0]["probabilities"]
     assert isinstance(probabilities, dict)
     probabilities["against"] = 0.0

@@ -143,11 +143,11 @@ def test_hostile_text_is_shown_as_text(kind: str) -> None:
 
 
 def hostile_annotation(text: str) -> list[AnnotatedSentence]:
-    """The whole text as one quoted sentence with one span and one stance, every string of it hostile."""
+    """The whole text as one quoted sentence, loaded from "vile" to its end, with one stance; every string of it hostile."""
     at = text.index("vile")
     stance: dict[str, object] = {"target": text, "start": None, "end": None, "label": "against"}
     stance["probabilities"] = {"against": 0.8, "neutral": 0.1, "favor": 0.1}
-    span = AnnotatedSpan(at, at + 4, "vile", 0.9, "quoted")
+    span = AnnotatedSpan(at, len(text), text[at:], 0.9, "quoted")
     return [AnnotatedSentence(0, len(text), text, Label("loaded", 0.9), [span], "quoted", text, [stance])]
 
 
@@ -239,6 +239,7 @@ def another() -> Iterator[tuple[str, Annotation, str]]:
     yield TEXT[:-20], annotation(), "sentence 12"
     yield "", annotation(), "sentence 1"
     yield TEXT, edited(0, end=0, text=""), "sentence 1"
+    yield TEXT, edited(1, **vars(annotation().sentences[0])), "sentence 2"
     yield TEXT, edited(3, spans=[second, first]), f"sentence 4, span {first.start}:{first.end}"
     yield TEXT, edited(3, spans=[first, first]), f"sentence 4, span {first.start}:{first.end}"
     yield TEXT, edited(2, spans=[first]), f"sentence 3, span {first.start}:{first.end}"

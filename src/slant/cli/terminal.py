@@ -49,7 +49,7 @@ def format_scores(scores: Mapping[str, Any], *, width: int = 100) -> str:
     from rich.cells import cell_len
 
     groups, rows = scores["metrics"]["accuracy"]["groups"], scores["rows"]
-    head = f"Test scores on {rows:,} rows in {groups:,} groups (95 % bootstrap over groups) beside the trivial floors"
+    head = f"Test scores on {rows:,} rows in {groups:,} groups (bootstrap over groups) beside the trivial floors"
     rows = score_rows(scores)
     needed = sum(max(map(cell_len, column)) + 2 for column in zip(*rows, strict=True))
     return "\n".join([_render([head], width, False), "", _render([_table(rows)], max(width, needed), False)])

@@ -42,7 +42,7 @@ split `{manifest.split_fingerprint[:16]}`.
 
 ## Scores
 
-On {scores["rows"]:,} test rows; 95 % bootstrap intervals over {scores["metrics"]["accuracy"]["groups"]:,} groups.
+On {scores["rows"]:,} test rows; bootstrap intervals over {scores["metrics"]["accuracy"]["groups"]:,} groups.
 
 {score_table}
 

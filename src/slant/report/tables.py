@@ -17,7 +17,8 @@ HEADLINE = (
 def score_rows(scores: Mapping[str, Any], metrics: Sequence[str] = HEADLINE) -> list[list[str]]:
     """A header row and a row a metric: its exact name, value, interval, and the value of each floor."""
     floors = scores["floors"]
-    rows = [["metric", "value", "95 % interval", *(name.replace("_", " ") for name in floors)]]
+    level = scores.get("bootstrap", {}).get("level", 0.95)
+    rows = [["metric", "value", f"{100 * level:g} % interval", *(name.replace("_", " ") for name in floors)]]
     for name in metrics:
         if name not in scores["metrics"]:
             continue

@@ -50,16 +50,9 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"visible": visible, "strength": strength, "verdict": verdict, "percent": _percent, "first_word": _first_word}
+    environment.filters |= {"visible": visible, "strength": strength, "verdict": verdict, "percent": _percent}
     environment.globals |= {"say_sentence": _say_sentence, "say_span": _say_span, "quoted": _quoted, "context": context, "reach": _REACH}
     return environment.get_template("article.html.j2")
-
-
-def _first_word(text: str) -> tuple[str, str]:
-    """A text cut after its first word, which is all of it where there is no white space."""
-    head = (text.split(maxsplit=1) or [""])[0]
-    at = text.index(head) + len(head)
-    return text[:at], text[at:]
 
 
 def _percent(share: float) -> str:
