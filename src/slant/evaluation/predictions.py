@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from slant.errors import DataError, StorageError
+from slant.errors import DataError
 from slant.evaluation.checks import check_table
 from slant.evaluation.schema import KEY, REMEDY, REQUIRED, PredictionsMeta, arrow_schema, footer_of, meta_from_footer
+from slant.files import write_atomic
 from slant.records import Span
 
 if TYPE_CHECKING:
@@ -111,22 +109,8 @@ def write_predictions(path: str | Path, columns: Mapping[str, Sequence[Any]], me
 
     target = Path(path)
     predictions = make_predictions(columns, meta, where=str(target))
-    part = target.with_name(target.name + ".part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            pq.write_table(predictions.table.replace_schema_metadata(footer_of(meta)), file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, target)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            remedy = "Free some space or choose another folder, then run again"
-            raise StorageError("the disk is full, nothing was written", where=str(target), remedy=remedy) from error
-        problem = f"the predictions cannot be written ({error.strerror or error})"
-        raise StorageError(problem, where=str(target), remedy="Choose a folder that can be written") from error
+    with write_atomic(target) as part:
+        pq.write_table(predictions.table.replace_schema_metadata(footer_of(meta)), part, compression="zstd")
     return predictions
 
 
