@@ -10,7 +10,7 @@ __all__ = ["EXAMPLE_COLUMNS", "AnnotatedSentence", "AnnotatedSpan", "Annotation"
 #: The columns of an Example table (contract 1 of docs/design.md), whatever the corpus's home looked like.
 EXAMPLE_COLUMNS = (
     "id", "text", "task", "label", "target", "target_start", "target_end", "spans", "group",
-    "outlet", "leaning", "topic", "voice", "speaker", "source", "label_votes",
+    "outlet", "leaning", "topic", "voice", "speaker", "source", "label_votes", "part",
 )  # fmt: skip
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slant.data.examples import corpus_fingerprint
+from slant.data.reading import file_sha256, folder_sha256
 from slant.errors import DataError
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-__all__ = ["Corpus", "Quarantined", "data_folder", "read_manifest"]
+__all__ = ["Corpus", "Quarantined", "corpus_version", "data_folder", "read_manifest"]
 
 
 @dataclass(frozen=True)
@@ -68,3 +71,20 @@ def read_manifest(name: str) -> dict[str, Any]:
         remedy = "Install slant from its repository, with its data folder"
         raise DataError("the corpus's manifest cannot be read", where=str(path), remedy=remedy) from error
     return manifest
+
+
+def corpus_version(manifest: Mapping[str, Any], found: Mapping[str, Path]) -> str:
+    """The manifest's version where every file found is the one it knows, else "sha256-" and twelve digits of what was found.
+
+    Args:
+        found: for each of the manifest's `files` that was read, by its `path` there, where it lies here. A folder stands for its files
+            and is compared with the manifest's `folder_sha256`.
+
+    Raises DataError when a file cannot be read.
+    """
+    digests = {name: folder_sha256(path) if path.is_dir() else file_sha256(path) for name, path in found.items()}
+    known = {entry["path"]: entry.get("folder_sha256") or entry.get("sha256") for entry in manifest["files"]}
+    if all(known.get(name) == digest for name, digest in digests.items()):
+        return str(manifest["version"])
+    together = hashlib.sha256("".join(f"{name}\n{digest}\n" for name, digest in sorted(digests.items())).encode()).hexdigest()
+    return f"sha256-{(next(iter(digests.values())) if len(digests) == 1 else together)[:12]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ __all__ = ["MAX_CHARACTERS", "column", "corpus_fingerprint", "features", "make_d
 
 #: A sentence longer than this is a file read with the wrong separator or line ends, not a sentence.
 MAX_CHARACTERS = 20_000
+
+#: Rows a batch, and the bytes of a table above which it goes to disk.
+_BATCH, _IN_MEMORY = 5_000, 256_000_000
 
 _FINGERPRINTED = ("id", "text", "task", "label", "target", "target_start", "target_end", "spans", "group")
 
@@ -36,6 +40,8 @@ def features() -> Features:
 def make_dataset(rows: Iterable[Mapping[str, Any]], where: str) -> Dataset:
     """The rows as a checked `datasets.Dataset` with exactly the Example columns; those a row leaves out are null.
 
+    The rows are read one at a time; above 256 MB the table lies in a temporary file and not in memory.
+
     Args:
         rows: mappings with at least id, text, task and group.
         where: the file the rows came from, for messages.
@@ -43,20 +49,67 @@ def make_dataset(rows: Iterable[Mapping[str, Any]], where: str) -> Dataset:
     Raises DataError, naming the row by number and id, for: no rows, an unknown column, a missing or repeated id, an empty or
     over-long text, half a surrogate pair, an unknown task or label, a span or target mention that is none, is empty or is not within the text.
     """
-    from datasets import Dataset
-
-    seen: set[str] = set()
-    table: dict[str, list[Any]] = {name: [] for name in EXAMPLE_COLUMNS}
+    seen: set[int] = set()
+    table = _Table()
     for number, row in enumerate(rows, 1):
         _check(row, f"{where}, row {number} (id {row.get('id')!r})", seen)
-        for name in EXAMPLE_COLUMNS:
-            table[name].append(row.get(name))
+        table.add(row)
     if not seen:
         raise DataError("holds no rows", where=where, remedy="Name the corpus's own file, with its rows")
-    return Dataset.from_dict(table, features=features())
+    return table.dataset()
 
 
-def _check(row: Mapping[str, Any], where: str, seen: set[str]) -> None:
+class _Table:
+    """Rows on their way into a Dataset: in memory, or in a temporary file once they are many."""
+
+    def __init__(self) -> None:
+        self.schema = features().arrow_schema
+        self.rows: list[Mapping[str, Any]] = []
+        self.batches: list[Any] = []
+        self.bytes = 0
+        self.writer: Any = None
+        self.file: Any = None
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        self.rows.append(row)
+        if len(self.rows) >= _BATCH:
+            self._flush()
+
+    def dataset(self) -> Dataset:
+        import pyarrow as pa
+        from datasets import Dataset, DatasetInfo
+
+        self._flush()
+        if self.writer is not None:
+            self.writer.close()
+            self.file.flush()
+            # Closed and removed already, the file lives for as long as the table that is mapped from it.
+            table = pa.ipc.open_stream(pa.memory_map(self.file.name)).read_all()
+            self.file.close()
+        else:
+            table = pa.Table.from_batches(self.batches, self.schema)
+        return Dataset(table, info=DatasetInfo(features=features()))
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if not self.rows:
+            return
+        columns = {name: [row.get(name) for row in self.rows] for name in EXAMPLE_COLUMNS}
+        batch = pa.RecordBatch.from_pydict(columns, schema=self.schema)
+        self.rows = []
+        self.bytes += batch.nbytes
+        self.batches.append(batch)
+        if self.bytes > _IN_MEMORY:
+            if self.writer is None:
+                self.file = tempfile.NamedTemporaryFile(prefix="slant-", suffix=".arrow")  # noqa: SIM115 (open as long as rows come)
+                self.writer = pa.ipc.new_stream(self.file, self.schema)
+            for waiting in self.batches:
+                self.writer.write_batch(waiting)
+            self.batches = []
+
+
+def _check(row: Mapping[str, Any], where: str, seen: set[int]) -> None:
     def refuse(problem: str, remedy: str) -> None:
         raise DataError(problem, where=where, remedy=remedy)
 
@@ -66,9 +119,11 @@ def _check(row: Mapping[str, Any], where: str, seen: set[str]) -> None:
     for name in ("id", "text", "task", "group"):
         if not isinstance(row.get(name), str) or not row[name].strip():
             refuse(f"the {name} is missing or empty", "Give every row one, or remove the row")
-    if row["id"] in seen:
+    # Eight bytes of a digest are enough to tell ids apart, and small enough for millions of rows.
+    identity = int.from_bytes(hashlib.blake2b(row["id"].encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+    if identity in seen:
         refuse("the id stands twice", "Give every row its own id")
-    seen.add(row["id"])
+    seen.add(identity)
     text = row["text"]
     if len(text) > MAX_CHARACTERS:
         refuse(f"the text has {len(text):,} characters, more than {MAX_CHARACTERS:,}", "Cut it into sentences; check the separator")

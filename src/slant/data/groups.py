@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-__all__ = ["join_groups_by_text"]
+from slant.data.duplicates import Duplicates, find_duplicates
+from slant.data.examples import column
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+__all__ = ["join_duplicates", "joined_groups"]
 
 
-def join_groups_by_text(rows: Sequence[MutableMapping[str, Any]]) -> None:
-    """Give the groups that share a sentence (case and white space aside) one name, the least of theirs, in place.
+def join_duplicates(dataset: Dataset, duplicates: Duplicates | None = None) -> Dataset:
+    """The dataset with the groups that share a sentence, or a near duplicate of one, under one name: the least of theirs.
 
-    Otherwise a sentence that two articles share, as agencies' sentences are, would stand in train and in test.
+    Otherwise a sentence that two articles share, as agencies' sentences are, would stand in train and in test. `duplicates` are those of
+    the column `text`; they are searched for where none are given.
     """
-    parent: dict[str, str] = {}
+    found = duplicates or find_duplicates(column(dataset, "text"))
+    groups = joined_groups(column(dataset, "group"), found)
+    order = dataset.column_names
+    return dataset.remove_columns("group").add_column("group", groups).select_columns(order)
+
+
+def joined_groups(groups: Sequence[str], duplicates: Duplicates) -> list[str]:
+    """For each row the name of the group it is in once groups that share a duplicate are one."""
+    parent = {group: group for group in groups}
 
     def root(group: str) -> str:
-        while (above := parent.setdefault(group, group)) != group:
-            group = above
+        while parent[group] != group:
+            parent[group] = parent[parent[group]]
+            group = parent[group]
         return group
 
-    first: dict[str, str] = {}
-    for row in rows:
-        here, there = root(row["group"]), root(first.setdefault(_folded(row), row["group"]))
-        if here != there:
+    for pairs in (duplicates.exact, duplicates.near):
+        for a, b in pairs.tolist():
+            here, there = root(groups[a]), root(groups[b])
             parent[max(here, there)] = min(here, there)
-    for row in rows:
-        row["group"] = root(row["group"])
-
-
-def _folded(row: Mapping[str, Any]) -> str:
-    return " ".join(row["text"].casefold().split())
+    return [root(group) for group in groups]

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from slant.data import Corpus, load_babe
-from slant.data.babe import COLUMNS, FILE
+from slant.data import Corpus
+from slant.data.corpora.babe import COLUMNS, FILE, load_babe
 from slant.errors import DataError
 
 ROW = {
@@ -164,20 +164,6 @@ def test_one_article_under_several_addresses_is_one_group(read: Read) -> None:
     links = ["https://www.a.example/x", "http://A.example/x/?utm_source=feed", " https://a.example/x#top ", "https://a.example/y"]
     groups = read(*({"news_link": link, "text": f"Sentence {n}."} for n, link in enumerate(links))).dataset["group"]
     assert groups[0] == groups[1] == groups[2] != groups[3]
-
-
-def test_articles_that_share_a_sentence_are_one_group(read: Read) -> None:
-    link = "https://b.example/"
-    rows = [
-        {"news_link": link + "z", "text": "An  agency's sentence."},
-        {"news_link": link + "z", "text": "Of z alone."},
-        {"news_link": link + "y", "text": "an agency's Sentence."},
-        {"news_link": link + "y", "text": "Of y and x."},
-        {"news_link": link + "x", "text": "Of y and x."},
-        {"news_link": link + "w", "text": "Of w alone."},
-    ]
-    assert list(read(*rows).dataset["group"]) == ["b.example/x"] * 5 + ["b.example/w"]
-    assert list(read(*reversed(rows)).dataset["group"]) == ["b.example/w"] + ["b.example/x"] * 5
 
 
 def test_rows_without_a_link_are_groups_of_their_own(read: Read) -> None:

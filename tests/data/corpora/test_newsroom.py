@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from slant.data import Corpus, load_newsroom
+from slant.data import Corpus
+from slant.data.corpora.newsroom import KEYS, load_newsroom
 from slant.data.corpus import data_folder, read_manifest
-from slant.data.newsroom import KEYS
 from slant.errors import DataError
 
 
@@ -92,10 +92,10 @@ def test_stories_are_named_by_their_first_article_in_any_order(tmp_path: Path) -
     ("line", "message"),
     [
         ('{"id": "row-1", ', "not a JSON object"),
-        ("", "not a JSON object"),
-        ("[1, 2]", "other keys than the corpus's own. The keys are id, article"),
-        ('"text"', "other keys"),
-        ("null", "other keys"),
+        ("[1, 2]", "not a JSON object"),
+        ('"text"', "not a JSON object"),
+        ("null", "not a JSON object"),
+        ("{}", "other keys than the corpus's own. The keys are id, article"),
         (json.dumps(rows({})[0] | {"colour": "red"}), "other keys"),
         (json.dumps({k: v for k, v in rows({})[0].items() if k != "pair"}), "other keys"),
     ],
@@ -130,7 +130,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="rows.jsonl: there is no such file"):
         load_newsroom(tmp_path)
     (tmp_path / "rows.jsonl").write_bytes(b"")
-    with pytest.raises(DataError, match="line 1: not a JSON object"):
+    with pytest.raises(DataError, match="rows.jsonl: holds no rows"):
         load_newsroom(tmp_path)
     (tmp_path / "rows.jsonl").write_bytes(b'{"id": "caf\xe9"}\n')
     with pytest.raises(DataError, match="is not UTF-8"):

@@ -8,9 +8,7 @@ its own; those that do not stand there are quarantined.
 from __future__ import annotations
 
 import ast
-import csv
 import hashlib
-import io
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -18,11 +16,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from slant.data.corpus import Corpus, Quarantined, read_manifest
+from slant.data.corpus import Corpus, Quarantined, corpus_version, read_manifest
 from slant.data.examples import make_dataset
-from slant.data.groups import join_groups_by_text
+from slant.data.reading import read_csv
 from slant.errors import DataError
-from slant.files import read_utf8
 
 __all__ = ["FILE", "load_babe"]
 
@@ -42,40 +39,23 @@ def load_babe(root: str | Path) -> Corpus:
     if not path.is_file():
         remedy = f"Name the folder with BABE's {FILE}: data.root=FOLDER (see data/babe/CARD.md)"
         raise DataError("there is no BABE file", where=str(path), remedy=remedy)
-    content = read_utf8(path)
     manifest = read_manifest("babe")
-    digest = hashlib.sha256(content.encode("utf-8")).hexdigest()
-    version = manifest["version"] if digest == manifest["files"][0]["sha256"] else f"sha256-{digest[:12]}"
+    version = corpus_version(manifest, {FILE: path})
     quarantined: list[Quarantined] = []
-    rows = [_example(row, where, quarantined) | {"source": f"babe@{version}"} for where, row in _rows(content, str(path))]
-    seen: Counter[str] = Counter()
-    for row in rows:
-        # The same sentence of the same article may stand twice; ids stay independent of the order of the others.
-        seen[row["id"]] += 1
-        if seen[row["id"]] > 1:
-            row["id"] += f"-{seen[row['id']]}"
-    join_groups_by_text(rows)
-    dataset = make_dataset(rows, str(path))
+    dataset = make_dataset(_examples(path, f"babe@{version}", quarantined), str(path))
     return Corpus(dataset, "babe", version, str(path), manifest["licence"], tuple(quarantined))
 
 
-def _rows(content: str, path: str) -> Iterator[tuple[str, dict[str, str]]]:
-    reader = csv.reader(io.StringIO(content.removeprefix("\ufeff"), newline=""), delimiter=";", strict=True)
-    try:
-        header = next(reader, [])
-        if tuple(header) != COLUMNS:
-            found = "an empty file" if not header else f"a header of {len(header)} columns: {', '.join(header)[:80]}"
-            remedy = f"BABE's official file is ;-separated with the header {';'.join(COLUMNS)}"
-            raise DataError(f"found {found}", where=path, remedy=remedy)
-        for fields in reader:
-            where = f"{path}, line {reader.line_num}"
-            if len(fields) != len(COLUMNS):
-                remedy = "Take the official file again: data/babe/CARD.md says where"
-                raise DataError(f"{len(fields)} fields instead of {len(COLUMNS)}", where=where, remedy=remedy)
-            yield where, dict(zip(COLUMNS, fields, strict=True))
-    except csv.Error as error:
-        remedy = "Take the official file again: data/babe/CARD.md says where"
-        raise DataError(f"not readable as CSV ({error})", where=f"{path}, line {reader.line_num}", remedy=remedy) from error
+def _examples(path: Path, source: str, quarantined: list[Quarantined]) -> Iterator[dict[str, Any]]:
+    remedy = f"BABE's official file is ;-separated with the header {';'.join(COLUMNS)}; data/babe/CARD.md says where it is"
+    seen: Counter[str] = Counter()
+    for where, row in read_csv(path, COLUMNS, delimiter=";", remedy=remedy):
+        example = _example(row, where, quarantined) | {"source": source}
+        # The same sentence of the same article may stand twice; ids stay independent of the order of the others.
+        seen[example["id"]] += 1
+        if seen[example["id"]] > 1:
+            example["id"] += f"-{seen[example['id']]}"
+        yield example
 
 
 def _example(row: dict[str, str], where: str, quarantined: list[Quarantined]) -> dict[str, Any]:
