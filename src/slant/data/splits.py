@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from slant.data.aliases import merge_aliases
 from slant.data.examples import column
 from slant.errors import ConfigError, DataError
 from slant.seeding import derive_seed
@@ -18,7 +19,10 @@ from slant.seeding import derive_seed
 if TYPE_CHECKING:
     from datasets import Dataset
 
-__all__ = ["Split", "assign_groups", "grouped_folds", "grouped_holdout", "leave_one_out", "split_fingerprint"]
+__all__ = ["Split", "assign_groups", "grouped_folds", "grouped_holdout", "leave_one_out", "official", "split_fingerprint"]
+
+#: Leave-one-out over more values than this is a mistake, such as a column of names or addresses.
+MAX_FOLDS = 200
 
 Indices = npt.NDArray[np.int64]
 
@@ -91,19 +95,34 @@ def grouped_holdout(dataset: Dataset, *, test_fraction: float, dev_fraction: flo
     return [_with_dev("holdout", 0, ~tested, tested, groups, labels, dev_fraction, seed)]
 
 
-def leave_one_out(dataset: Dataset, *, by: str, dev_fraction: float, seed: int) -> list[Split]:
+def leave_one_out(
+    dataset: Dataset,
+    *,
+    by: str,
+    dev_fraction: float,
+    seed: int,
+    merge: bool = False,
+    aliases: Mapping[str, Sequence[str]] | None = None,
+) -> list[Split]:
     """For each value of the column `by`, a split that tests on its rows and trains on the others.
 
+    Args:
+        merge: whether names that mean one thing (`gun control`, `gun-control`) are one value; see slant.data.aliases.
+        aliases: names that no rule can join, by the name to keep.
+
     Rows whose value is null are trained on and never tested; rows whose group reaches into the test part are left out of that fold.
-    Raises ConfigError when `by` is no column, and DataError when it has fewer than two values.
+    Raises ConfigError when `by` is no column, and DataError when it has fewer than two values, or more than 200.
     """
     if by not in dataset.column_names:
         raise ConfigError(f"split.by names no column: {by!r}", remedy=f"Columns: {', '.join(dataset.column_names)}")
-    values = np.asarray(column(dataset, by), object)
+    named = column(dataset, by)
+    values = np.asarray(merge_aliases(named, more=aliases, people=by == "target") if merge or aliases else named, object)
     groups, labels = column(dataset, "group"), column(dataset, "label")
     names = sorted({value for value in values if value is not None})
     if len(names) < 2:
         raise DataError(f"leave-one-{by}-out needs at least two values, found {names}", remedy="Choose another split=")
+    if len(names) > MAX_FOLDS:
+        raise DataError(f"leave-one-{by}-out would train {len(names):,} models", remedy=f"Take a column of at most {MAX_FOLDS} values, or folds")
     splits = []
     for fold, name in enumerate(names):
         tested = values == name
@@ -111,6 +130,56 @@ def leave_one_out(dataset: Dataset, *, by: str, dev_fraction: float, seed: int) 
         kept = np.array([group not in reached for group in groups])
         splits.append(_with_dev(f"{by}={name}", fold, ~tested & kept, tested, groups, labels, dev_fraction, seed))
     return splits
+
+
+def official(
+    dataset: Dataset,
+    *,
+    train: Sequence[str],
+    dev: Sequence[str],
+    test: Sequence[str],
+    leaks: str,
+    dev_fraction: float,
+    seed: int,
+) -> list[Split]:
+    """The corpus's own split: which of its parts are trained on, selected on and tested on.
+
+    Args:
+        train, dev, test: values of the column `part`; rows of other parts are left out. `dev` may be empty.
+        leaks: "stop": rows stay where the corpus has them, and a run stops where train or dev share a group with test;
+            "drop": rows of train and dev whose group stands in test, and rows of train whose group stands in dev, are left out.
+        dev_fraction: where `dev` is empty, the share of train that becomes dev.
+
+    Raises ConfigError for another value of `leaks`, a part named twice and a part that the corpus has not, DataError for a corpus without parts.
+    """
+    if leaks not in ("stop", "drop"):
+        raise ConfigError(f"split.leaks is {leaks!r}", remedy="Take stop or drop")
+    parts = np.asarray(column(dataset, "part"), object)
+    known = sorted({part for part in parts if part is not None})
+    if not known:
+        raise DataError("this corpus has no official split", remedy="Choose another split=, such as split=grouped_folds")
+    named = [*train, *dev, *test]
+    for name in named:
+        if name not in known:
+            raise ConfigError(f"the corpus has no part {name!r}", where="split", remedy=f"Its parts are {', '.join(known)}")
+        if named.count(name) > 1:
+            raise ConfigError(f"the part {name!r} is named twice", where="split", remedy="Each part trains, selects or tests")
+    trained, selected, tested = (np.isin(parts.astype(str), list(names)) for names in (train, dev, test))
+    if not trained.any() or not tested.any():
+        raise ConfigError("nothing is trained on, or nothing tested", where="split", remedy="Name parts for train and for test")
+    groups, labels = column(dataset, "group"), column(dataset, "label")
+    if leaks == "drop":
+        selected &= ~_shares_group(groups, tested)
+        trained &= ~_shares_group(groups, tested | selected)
+    if not dev:
+        return [_with_dev("official", 0, trained, tested, groups, labels, dev_fraction, seed)]
+    return [Split("official", 0, np.flatnonzero(trained), np.flatnonzero(selected), np.flatnonzero(tested))]
+
+
+def _shares_group(groups: Sequence[str], rows: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which rows are of a group that one of `rows` is of."""
+    reached = {group for group, there in zip(groups, rows, strict=True) if there}
+    return np.array([group in reached for group in groups], bool)
 
 
 def split_fingerprint(ids: Sequence[str], splits: Sequence[Split]) -> str:
