@@ -20,10 +20,14 @@ def join_duplicates(dataset: Dataset, duplicates: Duplicates | None = None) -> D
     Otherwise a sentence that two articles share, as agencies' sentences are, would stand in train and in test. `duplicates` are those of
     the column `text`; they are searched for where none are given.
     """
+    import pyarrow as pa
+    from datasets import Dataset, DatasetInfo
+
     found = duplicates or find_duplicates(column(dataset, "text"))
     groups = joined_groups(column(dataset, "group"), found)
-    order = dataset.column_names
-    return dataset.remove_columns("group").add_column("group", groups).select_columns(order)
+    table = dataset.with_format("arrow")[:]
+    table = table.set_column(dataset.column_names.index("group"), "group", pa.array(groups, pa.string()))
+    return Dataset(table, info=DatasetInfo(features=dataset.features))
 
 
 def joined_groups(groups: Sequence[str], duplicates: Duplicates) -> list[str]:

@@ -18,6 +18,12 @@ class TaskConfig:
 
 
 @dataclass
+class AuditConfig:
+    noise: bool = True
+    """Whether doubtful labels are looked for; some seconds a thousand rows, once for the same rows."""
+
+
+@dataclass
 class EvaluationConfig:
     resamples: int = 2000
     """Bootstrap draws of whole groups."""
@@ -75,6 +81,7 @@ class TrainConfig:
     data: Any = MISSING
     split: Any = MISSING
     model: Any = MISSING
+    audit: AuditConfig = field(default_factory=AuditConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     publish: PublishConfig = field(default_factory=PublishConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)

@@ -18,18 +18,21 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from slant import __version__
-from slant.data import Corpus, Split, column, split_fingerprint
+from slant.data import Corpus, Split, column, find_duplicates, join_duplicates, split_fingerprint
+from slant.data.audit import read_rows, refuse_leaks
 from slant.data.examples import without_nulls
 from slant.errors import DataError
 from slant.evaluation import PredictionsMeta, make_predictions, predictions_hash, score, write_predictions
 from slant.files import write_atomic
 from slant.labels import Task, get_task
 from slant.models import Classifier
+from slant.models.encoder.cache import default_cache_folder
+from slant.pipeline.audit import audit_run
 from slant.pipeline.build import build, check, target_name
 from slant.pipeline.predict import Columns, predict_columns
 from slant.progress import track
 from slant.publish import Origin, export_bundle
-from slant.report import score_rows, to_markdown
+from slant.report import render_audit, score_rows, to_markdown
 from slant.seeding import derive_seed, seed_everything
 from slant.tracking import RunLogger, git_state, open_run
 
@@ -49,7 +52,7 @@ class TrainResult:
     """What a run left behind.
 
     Attributes:
-        folder: config.yaml, predictions.parquet, floors/, scores.json, audit of quarantined rows, bundle/.
+        folder: config.yaml, audit.json, audit.html, quarantine.json, predictions.parquet, floors/, scores.json, bundle/.
         scores: as in scores.json.
         bundle: the bundle's folder, or None when publishing was off.
         run_id: MLflow's, or "untracked".
@@ -93,9 +96,7 @@ def train(cfg: DictConfig, folder: Path) -> TrainResult:
         if run:
             run.log_params(_params(cfg))
             run.log_artifact(folder / "config.yaml")
-        corpus, dataset, splits, meta = _read(cfg, task, folder)
-        if run:
-            _log_data(run, corpus, dataset, meta)
+        corpus, dataset, splits, meta = _read(cfg, task, folder, run)
         tables = _Tables()
         model: Classifier | None = None
         for split in track(splits, len(splits), "folds") if len(splits) > 1 else splits:
@@ -114,8 +115,13 @@ def train(cfg: DictConfig, folder: Path) -> TrainResult:
         return TrainResult(folder, scores, bundle, run_id, result[1])
 
 
-def _read(cfg: DictConfig, task: Task, folder: Path) -> tuple[Corpus, Dataset, list[Split], PredictionsMeta]:
+def _read(cfg: DictConfig, task: Task, folder: Path, run: RunLogger | None) -> tuple[Corpus, Dataset, list[Split], PredictionsMeta]:
+    """Read, split and audit; what the audit found is written down before a leak stops the run."""
     corpus: Corpus = build(cfg.data, "data")
+    other = next((name for name in column(corpus.dataset, "task") if name != task.name), None)
+    if other:
+        problem = f"{corpus.name} was read for the task {other}, the run is of {task.name}"
+        raise DataError(problem, where=corpus.path, remedy=f"Add task={other}, or choose another data=")
     if corpus.quarantined:
         with write_atomic(folder / "quarantine.json") as part:
             part.write_text(json.dumps([vars(q) for q in corpus.quarantined], indent=1, ensure_ascii=False), encoding="utf-8")
@@ -123,6 +129,8 @@ def _read(cfg: DictConfig, task: Task, folder: Path) -> tuple[Corpus, Dataset, l
     if len(set(column(dataset, "label"))) < 2:
         problem = f"its {len(dataset)} labelled rows have {len(set(dataset['label']))} label(s)"
         raise DataError(problem, where=corpus.path, remedy="Training needs rows of at least two labels")
+    duplicates = find_duplicates(column(dataset, "text"))
+    dataset = join_duplicates(dataset, duplicates)
     splits: list[Split] = build(cfg.split, "split", dataset=dataset, seed=cfg.seed)
     for split in splits:
         if len(set(np.asarray(column(dataset, "label"), object)[split.train])) < 2:
@@ -136,6 +144,19 @@ def _read(cfg: DictConfig, task: Task, folder: Path) -> tuple[Corpus, Dataset, l
         package_version=__version__,
         model=target_name(cfg.model),
     )
+    cache = Path(cfg.paths.cache or default_cache_folder())
+    audit, leaks = audit_run(corpus, dataset, read_rows(dataset, duplicates), splits, cache, noise=cfg.audit.noise)
+    audit.write(folder / "audit.json")
+    with write_atomic(folder / "audit.html") as part:
+        part.write_text(render_audit(audit), encoding="utf-8")
+    if run:
+        _log_data(run, corpus, dataset, meta)
+        run.log_metrics({f"audit/{kind}": float(count) for kind, count in audit.counts().items()})
+        for name in ("audit.json", "audit.html"):
+            run.log_artifact(folder / name)
+    warnings = [finding for finding in audit.findings if finding.severity != "info"]
+    logger.info("audit: %s", ", ".join(f"{f.kind} {f.count:,}" for f in warnings) or "nothing to warn of")
+    refuse_leaks(leaks, corpus.path)
     set_aside = sum(corpus.quarantine_counts().values())
     logger.info(
         "%s@%s: %d rows, %d without a label, %d quarantined; %d split(s) by %s",
