@@ -5,11 +5,27 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__all__ = ["TrainResult", "compose_config", "configs_folder", "run_app", "train"]
+__all__ = [
+    "TrainResult",
+    "audit_named",
+    "compose_config",
+    "configs_folder",
+    "corpus_names",
+    "describe",
+    "known_flaws",
+    "load_named",
+    "run_app",
+    "train",
+]
 
 _HOMES = {
     "TrainResult": "slant.pipeline.train",
     "train": "slant.pipeline.train",
+    "audit_named": "slant.pipeline.corpora",
+    "corpus_names": "slant.pipeline.corpora",
+    "describe": "slant.pipeline.corpora",
+    "known_flaws": "slant.pipeline.corpora",
+    "load_named": "slant.pipeline.corpora",
     "compose_config": "slant.pipeline.app",
     "configs_folder": "slant.pipeline.app",
     "run_app": "slant.pipeline.app",

@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from slant.errors import ConfigError
 from slant.pipeline.schema import register
 
-__all__ = ["compose_config", "configs_folder", "run_app"]
+__all__ = ["compose_config", "configs_folder", "explained", "near", "run_app"]
 
 
 def configs_folder() -> Path:
@@ -61,7 +61,7 @@ def run_app(arguments: Sequence[str]) -> Any:
     try:
         hydra.main(version_base="1.3", config_path=str(configs_folder()), config_name="train")(task)()
     except (HydraException, OmegaConfBaseException) as error:
-        raise _explained(error) from error
+        raise explained(error) from error
     finally:
         sys.argv = before
     if failures:
@@ -96,10 +96,10 @@ def train_job(cfg: DictConfig) -> Any:
     try:
         return train(cfg, Path(HydraConfig.get().runtime.output_dir))
     except OmegaConfBaseException as error:
-        raise _explained(error) from error
+        raise explained(error) from error
 
 
-def _explained(error: Exception) -> ConfigError:
+def explained(error: Exception) -> ConfigError:
     """Hydra's or OmegaConf's error as one line, with the nearest known name."""
     text = str(error)
     causes = [text, *(str(cause) for cause in _causes(error))]
@@ -107,16 +107,16 @@ def _explained(error: Exception) -> ConfigError:
     full = next((m.group(1) for c in causes if (m := re.search(r"override '([^']+)'", c))), None)
     if key:
         wanted = full or key
-        return ConfigError(f"unknown configuration key {wanted!r}", remedy=_near(wanted, _known_keys(), "slant train --cfg job shows all keys"))
+        return ConfigError(f"unknown configuration key {wanted!r}", remedy=near(wanted, _known_keys(), "slant train --cfg job shows all keys"))
     missing = next((m for c in causes if (m := re.search(r"(?:Could not find|In '[^']+': Could not find) '([^']+)'", c))), None)
     if missing:
         name = missing.group(1)
-        near = _near(name.rpartition("/")[2], _choices(name), "")
-        return ConfigError(f"there is no configuration {name!r}", remedy=near or "slant train --help lists the groups")
+        nearest = near(name.rpartition("/")[2], _choices(name), "")
+        return ConfigError(f"there is no configuration {name!r}", remedy=nearest or "slant train --help lists the groups")
     group_missing = next((m for c in causes if (m := re.search(r"Could not override '([^']+)'", c))), None)
     if group_missing:
         wanted = group_missing.group(1)
-        return ConfigError(f"unknown configuration key {wanted!r}", remedy=_near(wanted, _known_keys(), "slant train --cfg job shows all keys"))
+        return ConfigError(f"unknown configuration key {wanted!r}", remedy=near(wanted, _known_keys(), "slant train --cfg job shows all keys"))
     value = next((m for c in causes if (m := re.search(r"(Value '.*' of type .*|Invalid value '.*'.*)", c))), None)
     if value:
         place = getattr(error.__cause__, "full_key", None) or getattr(error, "full_key", None) or ""
@@ -133,7 +133,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         error = cause
 
 
-def _near(wanted: str, known: Sequence[str], otherwise: str) -> str:
+def near(wanted: str, known: Sequence[str], otherwise: str) -> str:
     """A suggestion: the nearest of the known names, by the whole path or by its last part."""
     close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.6)
     last = wanted.rsplit(".", 1)[-1]

@@ -68,10 +68,14 @@ class Audit:
             counts[finding.kind] = counts.get(finding.kind, 0) + finding.count
         return counts
 
+    def to_json(self) -> str:
+        """The whole audit, with every item of every finding."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
     def write(self, path: str | Path) -> None:
-        """The whole audit as JSON."""
+        """Write `to_json` to a file, whole or not at all."""
         with write_atomic(path) as part:
-            part.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+            part.write_text(self.to_json(), encoding="utf-8")
 
 
 @dataclass(frozen=True)

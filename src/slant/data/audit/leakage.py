@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -30,24 +31,21 @@ def find_leaks(rows: Rows, splits: Sequence[Split]) -> Finding | None:
 
 
 def part_leaks(rows: Rows) -> list[Finding]:
-    """The same for every pair of the corpus's official parts, counted apart; the later named part is called tested."""
-    names = sorted({part for part in rows.part if part is not None})
+    """The same for every two of the corpus's official parts, counted apart."""
+    # Parts that train come first, then those that select, then those that test.
+    names = sorted({part for part in rows.part if part is not None}, key=lambda part: ("test" in part, "dev" in part, part))
     parts = np.array([part or "" for part in rows.part], object)
     found = []
-    for a in names:
-        for b in names:
-            if a >= b:
-                continue
-            # Of two parts, that which looks like a test part is read as one.
-            first, second = (b, a) if a.endswith("test") and not b.endswith("test") else (a, b)
-            one, other = np.flatnonzero(parts == first), np.flatnonzero(parts == second)
-            items = list(_leaks(rows, Split(f"{first}|{second}", 0, one, np.zeros(0, np.int64), other)))
-            if items:
-                kinds = {kind: sum(item["leak"] == kind for item in items) for kind in ("duplicate", "near duplicate", "same article")}
-                what = f"rows of {second} have a duplicate, a near duplicate or their article in {first}"
-                remedy = "Train on the official split with split.leaks=drop, or take a grouped split"
-                figures: dict[str, Any] = {"train": first, "test": second} | {kind.replace(" ", "_"): n for kind, n in kinds.items()}
-                found.append(Finding("shared_by_parts", what, len({item["ids"][1] for item in items}), len(other), items, figures, "warn", remedy))
+    for first, second in combinations(names, 2):
+        one, other = np.flatnonzero(parts == first), np.flatnonzero(parts == second)
+        items = _leaks(rows, Split(f"{first}|{second}", 0, one, np.zeros(0, np.int64), other))
+        if items:
+            kinds = {kind.replace(" ", "_"): sum(item["leak"] == kind for item in items) for kind in ("duplicate", "near duplicate", "same article")}
+            told = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in kinds.items() if count)
+            figures: dict[str, Any] = {"first": first, "second": second} | kinds
+            remedy = "Train on the official split with split.leaks=drop, or take a grouped split"
+            what = f"rows of {second} are met in {first}: {told}"
+            found.append(Finding("shared_by_parts", what, len(items), len(other), items, figures, "warn", remedy))
     return found
 
 
