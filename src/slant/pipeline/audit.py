@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+import slant.data.audit
 from slant import __version__
 from slant.data import Corpus, Split, column, grouped_folds, join_duplicates
 from slant.data.audit import AUDIT_VERSION, Audit, Finding, Rows, audit_corpus, find_leaks, label_noise, read_rows
@@ -67,6 +68,8 @@ def audit_run(corpus: Corpus, dataset: Dataset, rows: Rows, splits: list[Split],
 def _key(corpus: Corpus, noise: bool) -> str:
     """A digest over all that an audit looks at, and over who looks."""
     digest = hashlib.sha256(f"{AUDIT_VERSION} {__version__} {noise} {corpus.name} {corpus.version}\n".encode())
+    for module in sorted([*Path(slant.data.audit.__file__).parent.glob("*.py"), *Path(slant.data.__file__).parent.glob("*.py")]):
+        digest.update(module.read_bytes())
     for name in corpus.dataset.column_names:
         digest.update(json.dumps([name, column(corpus.dataset, name)], ensure_ascii=True).encode())
     digest.update(json.dumps([vars(q) for q in corpus.quarantined], ensure_ascii=True).encode())

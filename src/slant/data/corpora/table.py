@@ -286,7 +286,7 @@ def _example(cells: Mapping[str, Any], identity: str, where: str, layout: _Layou
         "target_end": end,
         "spans": _spans(cells.get("spans"), text, where, quarantined),
         "group": _as_text(cells.get("group"), where) or identity,
-    } | {key: _as_text(cells.get(key), where) for key in _DESCRIPTIVE}
+    } | {key: _as_text(cells[key], where) for key in _DESCRIPTIVE if key in cells}
 
 
 def _label(value: Any, where: str, layout: _Layout) -> str | None:
