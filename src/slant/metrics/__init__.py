@@ -1,5 +1,6 @@
 """Metrics as pure functions of numpy arrays, over leading axes wherever that lets a bootstrap be one call."""
 
+from slant.metrics.agreement import krippendorff_alpha
 from slant.metrics.calibration import ECE_BINS, brier, brier_rows, calibration_bins, calibration_gaps, expected_calibration_error
 from slant.metrics.confusion import (
     accuracy,
@@ -41,6 +42,7 @@ __all__ = [
     "f1_per_class",
     "f1_weighted",
     "f_avg_pooled",
+    "krippendorff_alpha",
     "mcc",
     "merge_spans",
     "partial_match_f1",
