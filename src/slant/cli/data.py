@@ -58,6 +58,7 @@ def _list(args: argparse.Namespace) -> int:
 
 def _table(rows: list[list[str]]) -> str:
     """Columns side by side, numbers to the right; the last column as wide as it is."""
+    rows = [[_shown(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     numeric = [all(row[i].replace(",", "").isdigit() or not row[i] for row in rows[1:]) for i in range(len(widths))]
     lines = []
@@ -77,11 +78,13 @@ def _show(args: argparse.Namespace) -> int:
     print(", ".join(f"{count:,} {name}" for name, count in found.counts.items()))
     for reason, count in corpus.quarantine_counts().items():
         print(f"  set aside: {count:,} {reason}")
+    for what, count in corpus.notes.items():
+        print(f"  {count:,} {what}")
     print("words a text: least {}, quartiles {}, {}, {}, most {}\n".format(*found.lengths))
     for part, labels in found.labels.items():
         total = sum(labels.values())
         shares = ", ".join(f"{label or 'no label'} {n:,} ({n / total:.0%})" for label, n in sorted(labels.items(), key=lambda pair: str(pair[0])))
-        print(f"{part:<10} {total:>7,}  {shares}")
+        print(f"{_shown(part):<10} {total:>7,}  {shares}")
     print()
     for row in found.rows:
         print(_row(row))
@@ -93,14 +96,20 @@ def _show(args: argparse.Namespace) -> int:
     return 0
 
 
-def _row(row: dict[str, Any]) -> str:
+def _shown(text: str) -> str:
+    """What a corpus says, its names too, is to be read and not to act on the terminal."""
     from slant.serve.article import visible
 
-    text = visible(row["text"], one_line=True)
+    return visible(text, one_line=True)
+
+
+def _row(row: dict[str, Any]) -> str:
+    text = row["text"]
     shown = text if len(text) <= _TEXT else text[: _TEXT - 1] + "…"
     about = [row["label"] or "no label", *(f"{name} {row[name]}" for name in ("target", "outlet", "topic", "part") if row[name])]
     marked = [row["text"][span["start"] : span["end"]] for span in row["spans"] or ()]
-    return f"{row['id']}  {'; '.join(about)}\n  {shown}" + (f"\n  marked: {', '.join(marked)}" if marked else "")
+    lines = [f"{row['id']}  {'; '.join(about)}", f"  {shown}", *([f"  marked: {', '.join(marked)}"] if marked else [])]
+    return "\n".join(_shown(line) for line in lines)
 
 
 def _audit(args: argparse.Namespace) -> int:

@@ -38,7 +38,10 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class Corpus:
-    """An Example table with its name, version and quarantine."""
+    """An Example table with its name, version and quarantine.
+
+    `notes` are counts that only the adapter can make, by what they count: what stood in the files and not in the table.
+    """
 
     dataset: Dataset
     name: str
@@ -46,6 +49,7 @@ class Corpus:
     path: str
     licence: str
     quarantined: tuple[Quarantined, ...] = field(default=(), repr=False)
+    notes: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,9 @@ def audit_run(corpus: Corpus, dataset: Dataset, rows: Rows, splits: list[Split],
     Args:
         dataset: the labelled rows that are split, in groups that duplicates have joined; `rows` are its columns.
     """
-    whole = rows if len(rows) == len(corpus.dataset) else read_rows(corpus.dataset)
+    # Of the corpus the groups are told as it has them, the same as by `slant data audit`.
+    same = len(rows) == len(corpus.dataset)
+    whole = replace(rows, group=column(corpus.dataset, "group")) if same else read_rows(corpus.dataset)
     audit = cached_audit(corpus, whole, cache, noise=noise)
     leaks = find_leaks(rows, splits)
     if leaks is not None:
@@ -72,7 +75,7 @@ def _key(corpus: Corpus, noise: bool) -> str:
         digest.update(module.read_bytes())
     for name in corpus.dataset.column_names:
         digest.update(json.dumps([name, column(corpus.dataset, name)], ensure_ascii=True).encode())
-    digest.update(json.dumps([vars(q) for q in corpus.quarantined], ensure_ascii=True).encode())
+    digest.update(json.dumps([[vars(q) for q in corpus.quarantined], dict(corpus.notes)], ensure_ascii=True).encode())
     return digest.hexdigest()
 
 

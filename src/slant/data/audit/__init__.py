@@ -50,6 +50,7 @@ def audit_corpus(corpus: Corpus, rows: Rows | None = None, more: Sequence[Findin
     findings = [found for check in track(CHECKS.values(), len(CHECKS), "checks") if (found := check(rows)) is not None]
     findings += leakage.part_leaks(rows)
     findings += [_quarantine(reason, corpus.quarantined) for reason in sorted(corpus.quarantine_counts())]
+    findings += [Finding("noted", f"counted while reading: {what}", count, severity="info") for what, count in corpus.notes.items() if count]
     unlabelled = sum(label is None for label in rows.label)
     if unlabelled:
         items = rows.items(i for i, label in enumerate(rows.label) if label is None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 from slant.data.audit.findings import Finding, Rows
 from slant.data.duplicates import NEAR
@@ -15,7 +16,8 @@ def exact_duplicates(rows: Rows) -> Finding | None:
     pairs = [(a, b) for a, b in rows.duplicates.exact.tolist() if rows.target[a] == rows.target[b]]
     items = [rows.item(pair) for pair in pairs]
     remedy = "Rows of one text are kept in one part of every split; remove those that are too many"
-    return _found("exact_duplicates", "rows repeat an earlier row's text", items, len(rows), remedy)
+    found = _found("exact_duplicates", "rows repeat an earlier row's text", items, len(rows), remedy)
+    return replace(found, figures={"sets": len({a for a, _ in pairs})}) if found else None
 
 
 def near_duplicates(rows: Rows) -> Finding | None:

@@ -45,8 +45,19 @@ def mojibake(rows: Rows) -> Finding | None:
     """Texts that were decoded with the wrong encoding, by ftfy's measure, or that hold the replacement character."""
     from ftfy.badness import is_bad
 
+    def bad(text: str) -> bool:
+        return "\ufffd" in text or bool(is_bad(text)) or _was_utf8(text)
+
     remedy = "Read the file in the encoding it was written in"
-    return _texts("mojibake", "texts were decoded with a wrong encoding", rows, lambda text: "\ufffd" in text or bool(is_bad(text)), remedy)
+    return _texts("mojibake", "texts were decoded with a wrong encoding", rows, bad, remedy)
+
+
+def _was_utf8(text: str) -> bool:
+    """Whether the text's bytes in Windows-1252 are UTF-8 beyond ASCII: by chance hardly ever. ftfy takes "Ã…" (from "Å") for fair."""
+    try:
+        return text.encode("cp1252").decode("utf-8") != text
+    except UnicodeError:
+        return False
 
 
 def urls(rows: Rows) -> Finding | None:

@@ -42,15 +42,16 @@ def load_babe(root: str | Path) -> Corpus:
     manifest = read_manifest("babe")
     version = corpus_version(manifest, {FILE: path})
     quarantined: list[Quarantined] = []
-    dataset = make_dataset(_examples(path, f"babe@{version}", quarantined), str(path))
-    return Corpus(dataset, "babe", version, str(path), manifest["licence"], tuple(quarantined))
+    notes: Counter[str] = Counter()
+    dataset = make_dataset(_examples(path, f"babe@{version}", quarantined, notes), str(path))
+    return Corpus(dataset, "babe", version, str(path), manifest["licence"], tuple(quarantined), dict(notes))
 
 
-def _examples(path: Path, source: str, quarantined: list[Quarantined]) -> Iterator[dict[str, Any]]:
+def _examples(path: Path, source: str, quarantined: list[Quarantined], notes: Counter[str]) -> Iterator[dict[str, Any]]:
     remedy = f"BABE's official file is ;-separated with the header {';'.join(COLUMNS)}; data/babe/CARD.md says where it is"
     seen: Counter[str] = Counter()
     for where, row in read_csv(path, COLUMNS, delimiter=";", remedy=remedy):
-        example = _example(row, where, quarantined) | {"source": source}
+        example = _example(row, where, quarantined, notes) | {"source": source}
         # The same sentence of the same article may stand twice; ids stay independent of the order of the others.
         seen[example["id"]] += 1
         if seen[example["id"]] > 1:
@@ -58,7 +59,7 @@ def _examples(path: Path, source: str, quarantined: list[Quarantined]) -> Iterat
         yield example
 
 
-def _example(row: dict[str, str], where: str, quarantined: list[Quarantined]) -> dict[str, Any]:
+def _example(row: dict[str, str], where: str, quarantined: list[Quarantined], notes: Counter[str]) -> dict[str, Any]:
     for column, known in (("label_bias", LABELS), ("type", LEANINGS)):
         if row[column] not in known:
             remedy = f"Known: {', '.join(filter(None, known))}"
@@ -72,7 +73,7 @@ def _example(row: dict[str, str], where: str, quarantined: list[Quarantined]) ->
         "text": text,
         "task": "loaded",
         "label": LABELS[row["label_bias"]],
-        "spans": _spans(text, row["biased_words"], where, quarantined),
+        "spans": _spans(text, row["biased_words"], where, quarantined, notes),
         "group": _article(row["news_link"]) or identity,
         "outlet": row["outlet"] or None,
         "leaning": LEANINGS[row["type"]],
@@ -86,7 +87,7 @@ def _article(link: str) -> str:
     return f"{parts.netloc.lower().removeprefix('www.')}{parts.path.rstrip('/')}"
 
 
-def _spans(text: str, listed: str, where: str, quarantined: list[Quarantined]) -> list[dict[str, Any]]:
+def _spans(text: str, listed: str, where: str, quarantined: list[Quarantined], notes: Counter[str]) -> list[dict[str, Any]]:
     try:
         words = ast.literal_eval(listed) if listed.strip() else []
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
@@ -94,6 +95,7 @@ def _spans(text: str, listed: str, where: str, quarantined: list[Quarantined]) -
     except (ValueError, SyntaxError, MemoryError, RecursionError) as error:  # what literal_eval's page names
         remedy = "It must read like ['word', 'word']"
         raise DataError(f"biased_words cannot be read ({error})", where=where, remedy=remedy) from error
+    notes["biased words listed"] += len(words)
     found: set[tuple[int, int]] = set()
     for word in dict.fromkeys(word.strip() for word in words):
         # The annotators' words were lower-cased and their quotation marks straightened.
@@ -102,5 +104,6 @@ def _spans(text: str, listed: str, where: str, quarantined: list[Quarantined]) -
         if not matches:
             reason = "biased word is not a word of its sentence" if word else "biased word is empty"
             quarantined.append(Quarantined(where, word, reason))
+        notes["biased words that stand more than once in their sentence"] += len(matches) > 1
         found.update(matches)
     return [{"start": start, "end": end, "label": "loaded"} for start, end in sorted(found)]
