@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,21 @@ def tiny_newsroom(tmp_path_factory: pytest.TempPathFactory, tiny_rows: list[dict
 @pytest.fixture(scope="session")
 def tiny_babe(tmp_path_factory: pytest.TempPathFactory, tiny_rows: list[dict[str, Any]]) -> Path:
     """A folder with BABE's official file name and layout, filled with the tiny corpus."""
-    folder = tmp_path_factory.mktemp("babe")
+    return write_babe(tmp_path_factory.mktemp("babe"), tiny_rows)
+
+
+@pytest.fixture(scope="session")
+def tiny_other_babe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with other sentences of the same words, for training on one corpus and testing on another."""
+    from conftest import make_rows
+
+    return write_babe(tmp_path_factory.mktemp("other-babe"), make_rows(60)[120:])
+
+
+def write_babe(folder: Path, rows: Sequence[dict[str, Any]]) -> Path:
+    """BABE's official file with these rows, in `folder`."""
     lines = ["text;news_link;outlet;topic;type;label_bias;label_opinion;biased_words"]
-    for row in tiny_rows:
+    for row in rows:
         words = [row["text"][span["start"] : span["end"]].lower() for span in row["spans"] or []]
         label = "Biased" if row["label"] == "loaded" else "Non-biased"
         leaning = {"centre": "center", None: ""}.get(row["leaning"], row["leaning"])

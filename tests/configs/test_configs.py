@@ -33,7 +33,7 @@ def test_every_choice_composes(choice: str) -> None:
     group, _, name = choice.partition("=")
     if group not in ("debug", "task"):
         own = OmegaConf.load(configs_folder() / group / f"{name}.yaml")
-        assert set(own) <= set(cfg[group])
+        assert set(own) - {"defaults"} <= set(cfg[group])
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
@@ -48,12 +48,18 @@ def test_every_experiment_names_its_command_and_is_a_delta(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
-def test_every_experiment_runs_on_a_tiny_corpus(path: Path, tiny_newsroom: Path, tiny_babe: Path, tiny_encoder: Path, home: Path) -> None:
+def test_every_experiment_runs_on_a_tiny_corpus(
+    path: Path, tiny_newsroom: Path, tiny_babe: Path, tiny_other_babe: Path, tiny_encoder: Path, home: Path
+) -> None:
     from slant.pipeline import run_app
 
     name = path.relative_to(configs_folder() / "experiment").with_suffix("").as_posix()
-    root = {"babe": tiny_babe, "newsroom": tiny_newsroom}[re.search(r"/data: (\w+)", path.read_text()).group(1)]  # type: ignore[union-attr]
-    places = [f"data.root={root}", f"model.encoder.path={tiny_encoder}", "tracking=none", "debug=fast"]
+    places = {
+        "babe": [f"data.root={tiny_babe}"],
+        "newsroom": [f"data.root={tiny_newsroom}"],
+        "cross": [f"data.train.root={tiny_newsroom}", f"data.test.root={tiny_other_babe}"],
+    }[re.search(r"/data: (\w+)", path.read_text()).group(1)]  # type: ignore[union-attr]
+    places += [f"model.encoder.path={tiny_encoder}", "tracking=none", "debug=fast"]
     result = run_app([f"experiment={name}", *places])
     assert result.scores["metrics"]["macro_f1"]["value"] > 0.5
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
 import random
-from collections.abc import Callable
+import tempfile
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from slant.data import corpus_fingerprint, make_dataset
+from slant.data import column, corpus_fingerprint, examples, join_duplicates, make_dataset
 from slant.data.examples import MAX_CHARACTERS, without_nulls
 from slant.errors import DataError
 from slant.records import EXAMPLE_COLUMNS
@@ -68,6 +73,7 @@ def test_edges_are_taken() -> None:
         ({"spans": [{"start": 2, "end": 6, "label": None}]}, "is no span"),
         ({"spans": [[2, 6]]}, "is no span"),
         ({"spans": "vile"}, "is no span"),
+        ({"spans": [SPAN | {"label": "\ud800"}]}, "is no span"),
         ({"target_start": 2}, "the target mention 2:None"),
         ({"target_end": 2}, "the target mention None:2"),
         ({"target_start": 2, "target_end": 12}, "the target mention 2:12"),
@@ -97,6 +103,116 @@ def test_no_rows_are_refused() -> None:
 def test_rows_without_a_label_are_left_out_in_order() -> None:
     rows = [ROW | {"id": str(i), "label": None if i % 3 else "neutral"} for i in range(7)]
     assert list(without_nulls(make_dataset(rows, "here"))["id"]) == ["0", "3", "6"]
+
+
+# --- tables larger than the memory they may take
+
+
+@pytest.fixture
+def spilled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Batches of 7 rows, a folder of its own for temporary files, and the names of those that were opened; none may be left."""
+    opened: list[str] = []
+
+    def temporary(*arguments: Any, **options: Any) -> Any:
+        file = named(*arguments, **options)
+        opened.append(file.name)
+        return file
+
+    named = tempfile.NamedTemporaryFile
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", temporary)
+    monkeypatch.setattr(examples, "_BATCH", 7)
+    yield opened
+    assert list(tmp_path.iterdir()) == []
+    assert all(Path(name).parent == tmp_path for name in opened)
+
+
+def mixed_rows(tiny_rows: tuple[Row, ...]) -> list[Row]:
+    """120 rows with nulls, empty lists, votes, mentions and characters of every width; some columns are null for whole batches."""
+    changes: list[Row] = [
+        {"spans": None},
+        {"spans": []},
+        {"text": "Łódź 🎉 \x00 “no”\r\n", "spans": None},
+        {"task": "stance", "label": "favor", "target": "mayor", "target_start": 0, "target_end": 3, "label_votes": [0.5, 0.25, 0.25]},
+        {"label": None, "part": "dev", "outlet": None},
+    ]
+    return [row | (changes[n % 7] if n % 7 < len(changes) and n > 40 else {}) for n, row in enumerate(tiny_rows)]
+
+
+@pytest.mark.parametrize("limit", [0, 9_000], ids=["from the first batch on", "after some batches in memory"])
+def test_a_large_table_is_the_same_from_a_temporary_file(
+    tiny_rows: tuple[Row, ...], spilled: list[str], monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    rows = mixed_rows(tiny_rows)
+    small = make_dataset(iter(rows), "tiny")
+    assert spilled == []
+    monkeypatch.setattr(examples, "_IN_MEMORY", limit)
+    large = make_dataset(iter(rows), "tiny")
+    assert len(spilled) == 1
+    assert not Path(spilled[0]).exists()
+    assert large.to_list() == small.to_list() == [dict.fromkeys(EXAMPLE_COLUMNS) | row for row in rows]
+    assert large.features == small.features == examples.features()
+    assert large.column_names == small.column_names
+    assert corpus_fingerprint(large) == corpus_fingerprint(small)
+    # Whatever is done with a table can be done with this one.
+    some = [119, 0, 63, 64]
+    assert large.select(some).to_list() == small.select(some).to_list()
+    assert pickle.loads(pickle.dumps(large)).to_list() == small.to_list()
+    assert join_duplicates(large).to_list() == join_duplicates(small).to_list()
+    assert [column(large, name) for name in EXAMPLE_COLUMNS] == [column(small, name) for name in EXAMPLE_COLUMNS]
+
+
+@pytest.mark.parametrize("rows", [1, 6, 7, 8, 14])
+def test_no_row_is_lost_at_the_end_of_a_batch(spilled: list[str], monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    monkeypatch.setattr(examples, "_IN_MEMORY", 0)
+    assert list(make_dataset((ROW | {"id": str(n)} for n in range(rows)), "here")["id"]) == [str(n) for n in range(rows)]
+
+
+def test_several_large_tables_live_side_by_side(spilled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examples, "_IN_MEMORY", 0)
+    tables = [make_dataset([ROW | {"id": f"{n}-{i}"} for i in range(20)], "here") for n in range(3)]
+    assert len(set(spilled)) == 3
+    assert [list(table["id"]) for table in tables] == [[f"{n}-{i}" for i in range(20)] for n in range(3)]
+
+
+def long_rows(count: int) -> Iterator[Row]:
+    return (ROW | {"id": str(n), "text": f"Sentence {n}. " * 1_000, "group": str(n)} for n in range(count))
+
+
+def test_a_large_table_takes_little_memory(spilled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """About 20 MB of text: neither Arrow's memory nor Python's, nor a pickle of the table made for a fingerprint, holds it."""
+    monkeypatch.setattr(examples, "_IN_MEMORY", 1_000_000)
+    make_dataset(long_rows(1), "here")  # what is imported on the way
+    before = pa.total_allocated_bytes()
+    tracemalloc.start()
+    try:
+        dataset = make_dataset(long_rows(1_500), "here")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert dataset.data.nbytes > 18_000_000
+    assert pa.total_allocated_bytes() - before < 1_000_000
+    assert peak < 2_000_000
+
+
+def test_a_bad_row_stops_the_reading_and_leaves_no_file(spilled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def rows() -> Iterator[Row]:
+        for n in range(100):
+            read.append(n)
+            yield ROW | {"id": str(n), "text": "" if n == 50 else "Well."}
+
+    read: list[int] = []
+    monkeypatch.setattr(examples, "_IN_MEMORY", 0)
+    with pytest.raises(DataError, match=r"here, row 51 \(id '50'\): the text is missing"):
+        make_dataset(rows(), "here")
+    assert read == list(range(51))
+    assert len(spilled) == 1
+
+
+def test_an_id_is_known_again_after_many_rows(spilled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examples, "_IN_MEMORY", 0)
+    with pytest.raises(DataError, match=r"row 101 \(id '0'\): the id stands twice"):
+        make_dataset([*(ROW | {"id": str(n)} for n in range(100)), ROW | {"id": "0"}], "here")
 
 
 # --- fingerprint

@@ -65,7 +65,12 @@ def _dispatch(arguments: list[str]) -> int:
     if arguments[:1] and arguments[0] in ("-sc", "--shell-completion"):
         return int(import_module("slant.cli.completion").run(arguments))
     parser = _parser(arguments[0] if arguments else None)
-    args = parser.parse_args(arguments)
+    args, rest = parser.parse_known_args(arguments)
+    if rest and hasattr(args, "overrides") and all("=" in word and not word.startswith("-") for word in rest):
+        # argparse takes positional arguments in one run only; people write key=value behind options, too.
+        args.overrides += rest
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if args.command is None:
         parser.print_help()
         return 2

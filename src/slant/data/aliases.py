@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
@@ -16,6 +17,9 @@ _TITLES = frozenset((
     "king", "queen", "prince", "princess", "pope", "archbishop", "bishop", "sister", "secretary", "former", "vice", "attorney", "professor",
     "prof", "coach", "captain",
 ))  # fmt: skip
+
+#: The space between single letters: `u s` (U.S.) is `us`.
+_INITIALS = re.compile(r"(?<=\b[^\W\d]) (?=[^\W\d]\b)")
 
 
 def find_aliases(names: Iterable[str], *, people: bool = False) -> list[tuple[str, ...]]:
@@ -85,7 +89,7 @@ def merge_aliases(names: Iterable[str | None], *, more: Mapping[str, Iterable[st
 
 
 def _key(name: str, people: bool) -> tuple[str, ...]:
-    words = normalise(name.replace("’s", "").replace("'s", "")).split()
+    words = _INITIALS.sub("", normalise(name.replace("’s", "").replace("'s", ""))).split()
     kept = [_singular(word) for word in words if word != "the" and not (people and word in _TITLES)]
     return tuple(kept or words)
 

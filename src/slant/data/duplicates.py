@@ -82,14 +82,14 @@ def find_duplicates(texts: Sequence[str], *, near: float = NEAR) -> Duplicates:
     the set. Time and memory are linear in the texts' length.
     """
     first_of: dict[str, int] = {}
-    exact, rows = [], []
+    exact = []
     for row, text in enumerate(texts):
         first = first_of.setdefault(normalise(text), row)
-        if first == row:
-            rows.append(row)
-        else:
+        if first != row:
             exact.append((first, row))
-    unique = list(first_of)
+    # In the texts' order and not the rows', for of a template's texts not all pairs are compared.
+    unique = sorted(first_of)
+    rows = np.array([first_of[text] for text in unique], np.int64)
     del first_of
     # The sets of 5-grams, one behind the other: those of text i are values[starts[i]:starts[i + 1]].
     sets = [_shingles(text) for text in unique]
@@ -97,7 +97,9 @@ def find_duplicates(texts: Sequence[str], *, near: float = NEAR) -> Duplicates:
     values = np.concatenate(sets) if sets else np.zeros(0, np.uint64)
     del sets
     pairs, alike = _near_pairs(values, starts, near)
-    return Duplicates(np.asarray(exact, np.int64).reshape(-1, 2), np.asarray(rows, np.int64)[pairs].reshape(-1, 2), alike)
+    pairs = np.sort(rows[pairs], axis=1)
+    order = np.lexsort(pairs.T[::-1])
+    return Duplicates(np.asarray(exact, np.int64).reshape(-1, 2), pairs[order], alike[order])
 
 
 def _shingles(text: str) -> npt.NDArray[np.uint64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+import uuid
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,8 @@ class _Table:
             self.file.close()
         else:
             table = pa.Table.from_batches(self.batches, self.schema)
-        return Dataset(table, info=DatasetInfo(features=features()))
+        # Left to itself, datasets makes up a fingerprint by pickling the whole table into memory.
+        return Dataset(table, info=DatasetInfo(features=features()), fingerprint=uuid.uuid4().hex)
 
     def _flush(self) -> None:
         import pyarrow as pa
@@ -156,7 +158,9 @@ def _is_whole(value: str) -> bool:
 
 
 def _is_span(span: object) -> bool:
-    return isinstance(span, Mapping) and type(span.get("start")) is int and type(span.get("end")) is int and isinstance(span.get("label"), str)
+    if not isinstance(span, Mapping) or type(span.get("start")) is not int or type(span.get("end")) is not int:
+        return False
+    return isinstance(span.get("label"), str) and _is_whole(span["label"])
 
 
 def column(dataset: Dataset, name: str) -> list[Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import shutil
 import stat
 import tempfile
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -96,7 +98,7 @@ def _download(url: str, target: Path, sha256: str | None) -> None:
     try:
         with urllib.request.build_opener(_SafeRedirects).open(request, timeout=_TIMEOUT) as answer, storage_errors(target), target.open("wb") as file:
             announced = answer.headers.get("Content-Length")
-            while piece := answer.read(_PIECE):
+            for piece in _pieces(answer, url):
                 received += len(piece)
                 if received > _MOST_BYTES:
                     raise DataError(f"sends more than {_MOST_BYTES:,} bytes", where=url, remedy="Take the corpus from its home by hand")
@@ -107,13 +109,26 @@ def _download(url: str, target: Path, sha256: str | None) -> None:
     except urllib.error.HTTPError as error:
         raise DataError(f"the home answers {error.code} {error.reason}", where=url, remedy="Look whether the corpus has moved") from error
     except (OSError, HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
-        raise DataError(f"cannot be reached ({reason})", where=url, remedy="Check the network and try again") from error
+        raise _unreachable(url, error) from error
     if announced is not None and announced.isdigit() and int(announced) != received:
         raise DataError(f"sent {received:,} of {int(announced):,} bytes", where=url, remedy="Try again")
     if sha256 and digest.hexdigest() != sha256:
         problem = f"has sha256 {digest.hexdigest()}, not {sha256}"
         raise DataError(problem, where=url, remedy="It is not the known version; nothing was kept. Compare data/*/manifest.json with its home")
+
+
+def _pieces(answer: Any, url: str) -> Iterator[bytes]:
+    """The body, a piece at a time; what the network does wrong is told apart from what the disk does."""
+    try:
+        while piece := answer.read(_PIECE):
+            yield piece
+    except (OSError, HTTPException) as error:
+        raise _unreachable(url, error) from error
+
+
+def _unreachable(url: str, error: Exception) -> DataError:
+    reason = getattr(error, "reason", None) or error
+    return DataError(f"cannot be reached ({reason})", where=url, remedy="Check the network and try again")
 
 
 def _unpack(packed: Path, entries: list[dict[str, Any]], folder: Path, where: str) -> None:
@@ -136,7 +151,7 @@ def _unpack(packed: Path, entries: list[dict[str, Any]], folder: Path, where: st
                     target.parent.mkdir(parents=True, exist_ok=True)
                     with archive.open(member) as source, target.open("wb") as file:
                         shutil.copyfileobj(source, file, _PIECE)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError) as error:
         raise DataError(f"is no zip that can be read ({error})", where=where, remedy="Look whether the corpus has moved") from error
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from slant.data.duplicates import Duplicates, find_duplicates
@@ -11,7 +14,46 @@ from slant.data.examples import column
 if TYPE_CHECKING:
     from datasets import Dataset
 
-__all__ = ["join_duplicates", "joined_groups"]
+__all__ = ["BOILERPLATE", "Prepared", "join_duplicates", "joined_groups", "prepare"]
+
+#: A text that stands, exactly or nearly, in more groups than this is a notice or a slogan and no sentence that articles share.
+BOILERPLATE = 5
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Rows that can be split.
+
+    Attributes:
+        dataset: the rows, groups joined where they share a sentence.
+        duplicates: those of the rows.
+        boilerplate: ids of rows left out because their text stands in many groups; the first of each is kept.
+    """
+
+    dataset: Dataset
+    duplicates: Duplicates
+    boilerplate: tuple[str, ...]
+
+
+def prepare(dataset: Dataset) -> Prepared:
+    """Leave boilerplate out but once, then join the groups that share a sentence.
+
+    A notice that stands in a hundred articles would otherwise make them one group, and nothing could be split. Of each such text the row with the
+    least id stays; what is left of it joins nothing.
+    """
+    duplicates = find_duplicates(column(dataset, "text"))
+    ids, groups = column(dataset, "id"), column(dataset, "group")
+    together: dict[int, list[int]] = defaultdict(list)
+    for row, first in enumerate(duplicates.sets(len(ids)).tolist()):
+        together[first].append(row)
+    left_out: set[int] = set()
+    for rows in together.values():
+        if len(rows) > BOILERPLATE and len({groups[row] for row in rows}) > BOILERPLATE:
+            left_out |= set(rows) - {min(rows, key=ids.__getitem__)}
+    if left_out:
+        dataset = dataset.select([row for row in range(len(ids)) if row not in left_out])
+        duplicates = find_duplicates(column(dataset, "text"))
+    return Prepared(join_duplicates(dataset, duplicates), duplicates, tuple(sorted(ids[row] for row in left_out)))
 
 
 def join_duplicates(dataset: Dataset, duplicates: Duplicates | None = None) -> Dataset:
@@ -27,7 +69,7 @@ def join_duplicates(dataset: Dataset, duplicates: Duplicates | None = None) -> D
     groups = joined_groups(column(dataset, "group"), found)
     table = dataset.with_format("arrow")[:]
     table = table.set_column(dataset.column_names.index("group"), "group", pa.array(groups, pa.string()))
-    return Dataset(table, info=DatasetInfo(features=dataset.features))
+    return Dataset(table, info=DatasetInfo(features=dataset.features), fingerprint=uuid.uuid4().hex)  # see examples.py
 
 
 def joined_groups(groups: Sequence[str], duplicates: Duplicates) -> list[str]:

@@ -102,7 +102,7 @@ def file_sha256(path: str | Path) -> str:
 def folder_sha256(folder: str | Path, pattern: str = "*") -> str:
     """One digest for the files of a folder: sha256 over the lines `<sha256 of file>  <name>`, by name, as `sha256sum` prints them."""
     lines = [f"{file_sha256(path)}  {path.name}\n" for path in sorted(Path(folder).glob(pattern), key=lambda p: p.name) if path.is_file()]
-    return hashlib.sha256("".join(lines).encode("utf-8")).hexdigest()
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _opened(path: str | Path) -> BufferedReader:

@@ -164,7 +164,7 @@ def official(
             raise ConfigError(f"the corpus has no part {name!r}", where="split", remedy=f"Its parts are {', '.join(known)}")
         if named.count(name) > 1:
             raise ConfigError(f"the part {name!r} is named twice", where="split", remedy="Each part trains, selects or tests")
-    trained, selected, tested = (np.isin(parts.astype(str), list(names)) for names in (train, dev, test))
+    trained, selected, tested = (np.array([part in names for part in parts], bool) for names in (set(train), set(dev), set(test)))
     if not trained.any() or not tested.any():
         raise ConfigError("nothing is trained on, or nothing tested", where="split", remedy="Name parts for train and for test")
     groups, labels = column(dataset, "group"), column(dataset, "label")

@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 import slant.data.audit
 from slant import __version__
-from slant.data import Corpus, Split, column, grouped_folds, join_duplicates
+from slant.data import Corpus, Split, column, grouped_folds, prepare
 from slant.data.audit import AUDIT_VERSION, Audit, Finding, Rows, audit_corpus, find_leaks, label_noise, read_rows
 from slant.data.examples import make_dataset, without_nulls
 from slant.errors import SlantError, StorageError
@@ -30,18 +28,17 @@ logger = logging.getLogger(__name__)
 _FOLDS = 5
 
 
-def cached_audit(corpus: Corpus, rows: Rows, cache: Path, *, noise: bool = True) -> Audit:
+def cached_audit(corpus: Corpus, cache: Path, *, noise: bool = True) -> Audit:
     """The audit of a corpus, from the cache where the same rows were audited before by the same checks.
 
     Args:
-        rows: the corpus's rows, unlabelled ones too.
         noise: whether doubtful labels are looked for, with TF-IDF models that have not seen the row's article (seconds a thousand rows).
     """
     path = cache / "audits" / f"{_key(corpus, noise)}.json"
     found = _read(path)
     if found is None:
         more = [finding for finding in [_noise(corpus)] if finding is not None] if noise else []
-        found = audit_corpus(corpus, rows, more)
+        found = audit_corpus(corpus, more=more)
         if noise and "label_noise" not in found.checked:
             found.checked.append("label_noise")
         try:
@@ -51,16 +48,14 @@ def cached_audit(corpus: Corpus, rows: Rows, cache: Path, *, noise: bool = True)
     return found
 
 
-def audit_run(corpus: Corpus, dataset: Dataset, rows: Rows, splits: list[Split], cache: Path, *, noise: bool) -> tuple[Audit, Finding | None]:
+def audit_run(corpus: Corpus, rows: Rows, splits: list[Split], cache: Path, *, noise: bool) -> tuple[Audit, Finding | None]:
     """The audit before a training run, and the leaks of its split, or None.
 
     Args:
-        dataset: the labelled rows that are split, in groups that duplicates have joined; `rows` are its columns.
+        rows: the labelled rows that are split, in groups that duplicates have joined. Of the corpus itself the groups are told as it has
+            them, the same as by `slant data audit`.
     """
-    # Of the corpus the groups are told as it has them, the same as by `slant data audit`.
-    same = len(rows) == len(corpus.dataset)
-    whole = replace(rows, group=column(corpus.dataset, "group")) if same else read_rows(corpus.dataset)
-    audit = cached_audit(corpus, whole, cache, noise=noise)
+    audit = cached_audit(corpus, cache, noise=noise)
     leaks = find_leaks(rows, splits)
     if leaks is not None:
         audit.findings.append(leaks)
@@ -89,28 +84,25 @@ def _read(path: Path) -> Audit | None:
 
 
 def _noise(corpus: Corpus) -> Finding | None:
-    labelled = without_nulls(corpus.dataset)
-    try:
-        probabilities = out_of_fold(labelled)
-    except SlantError as error:
-        logger.info("doubtful labels are not looked for: %s", error)
-        return None
-    return label_noise(read_rows(labelled), probabilities)
-
-
-def out_of_fold(dataset: Dataset) -> npt.NDArray[np.float64]:
-    """For each row the TF-IDF model's probabilities `(n, k)`, from a fit without its group. A target stands before its sentence."""
+    """Doubtful labels, by a TF-IDF model that reads the target, where there is one, before its sentence; boilerplate is left out."""
     from slant.models import Linear
 
+    prepared = prepare(without_nulls(corpus.dataset))
+    dataset = prepared.dataset
     task = column(dataset, "task")[0]
-    joined = join_duplicates(_with_targets(dataset) if task == "stance" else dataset)
-    found: list[Any] = [None] * len(joined)
-    splits = grouped_folds(joined, k=_FOLDS, dev_fraction=0.0, seed=0)
-    for split in track(splits, len(splits), "doubtful labels"):
-        model = Linear(task=task).fit(joined.select(split.train), None, seed=0)
-        for i, row in zip(split.test.tolist(), model.predict_proba(joined.select(split.test)), strict=True):
-            found[i] = row
-    return np.asarray(found)
+    read = _with_targets(dataset) if task == "stance" else dataset
+    found: list[Any] = [None] * len(read)
+    try:
+        splits = grouped_folds(read, k=_FOLDS, dev_fraction=0.0, seed=0)
+        for split in track(splits, len(splits), "doubtful labels"):
+            model = Linear(task=task).fit(read.select(split.train), None, seed=0)
+            for i, row in zip(split.test.tolist(), model.predict_proba(read.select(split.test)), strict=True):
+                found[i] = row
+    except (SlantError, ValueError) as error:
+        # Too few articles, or a part with one label: there is nothing to learn doubt from.
+        logger.info("doubtful labels are not looked for: %s", error)
+        return None
+    return label_noise(read_rows(dataset, prepared.duplicates), np.asarray(found))
 
 
 def _with_targets(dataset: Dataset) -> Dataset:

@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from slant.data import Corpus, Split, column, find_duplicates, join_duplicates
+from slant.data import Corpus, Split, column, prepare
 from slant.data.audit import Audit, find_leaks, read_rows
 from slant.data.corpus import data_folder, read_manifest
 from slant.data.examples import without_nulls
@@ -114,16 +114,14 @@ def _gist(bullet: str) -> str:
 def audit_named(name: str, overrides: Sequence[str] = (), *, noise: bool = True) -> Audit:
     """The audit of a corpus; with `split=…` among the overrides also the leaks of that split."""
     cfg, corpus = load_named(name, overrides)
-    rows = read_rows(corpus.dataset)
-    audit = cached_audit(corpus, rows, Path(cfg.paths.cache or default_cache_folder()), noise=noise)
+    audit = cached_audit(corpus, Path(cfg.paths.cache or default_cache_folder()), noise=noise)
     if any(override.startswith("split=") for override in overrides):
         labelled = without_nulls(corpus.dataset)
         if not len(labelled):
             raise DataError("has no labelled row", where=corpus.path, remedy="A split needs labels")
-        duplicates = find_duplicates(column(labelled, "text"))
-        joined = join_duplicates(labelled, duplicates)
-        splits: list[Split] = build(cfg.split, "split", dataset=joined, seed=cfg.seed)
-        leaks = find_leaks(read_rows(joined, duplicates), splits)
+        prepared = prepare(labelled)
+        splits: list[Split] = build(cfg.split, "split", dataset=prepared.dataset, seed=cfg.seed)
+        leaks = find_leaks(read_rows(prepared.dataset, prepared.duplicates), splits)
         audit.checked.append("leaks")
         if leaks is not None:
             audit.findings.append(leaks)

@@ -18,7 +18,7 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from slant import __version__
-from slant.data import Corpus, Split, column, find_duplicates, join_duplicates, split_fingerprint
+from slant.data import Corpus, Split, column, prepare, split_fingerprint
 from slant.data.audit import read_rows, refuse_leaks
 from slant.data.examples import without_nulls
 from slant.errors import DataError
@@ -129,8 +129,8 @@ def _read(cfg: DictConfig, task: Task, folder: Path, run: RunLogger | None) -> t
     if len(set(column(dataset, "label"))) < 2:
         problem = f"its {len(dataset)} labelled rows have {len(set(dataset['label']))} label(s)"
         raise DataError(problem, where=corpus.path, remedy="Training needs rows of at least two labels")
-    duplicates = find_duplicates(column(dataset, "text"))
-    dataset = join_duplicates(dataset, duplicates)
+    prepared = prepare(dataset)
+    dataset = prepared.dataset
     splits: list[Split] = build(cfg.split, "split", dataset=dataset, seed=cfg.seed)
     for split in splits:
         if len(set(np.asarray(column(dataset, "label"), object)[split.train])) < 2:
@@ -145,7 +145,7 @@ def _read(cfg: DictConfig, task: Task, folder: Path, run: RunLogger | None) -> t
         model=target_name(cfg.model),
     )
     cache = Path(cfg.paths.cache or default_cache_folder())
-    audit, leaks = audit_run(corpus, dataset, read_rows(dataset, duplicates), splits, cache, noise=cfg.audit.noise)
+    audit, leaks = audit_run(corpus, read_rows(dataset, prepared.duplicates), splits, cache, noise=cfg.audit.noise)
     audit.write(folder / "audit.json")
     with write_atomic(folder / "audit.html") as part:
         part.write_text(render_audit(audit), encoding="utf-8")
@@ -158,9 +158,10 @@ def _read(cfg: DictConfig, task: Task, folder: Path, run: RunLogger | None) -> t
     logger.info("audit: %s", ", ".join(f"{f.kind} {f.count:,}" for f in warnings) or "nothing to warn of")
     refuse_leaks(leaks, corpus.path)
     set_aside = sum(corpus.quarantine_counts().values())
+    unlabelled = len(corpus.dataset) - len(dataset) - len(prepared.boilerplate)
     logger.info(
-        "%s@%s: %d rows, %d without a label, %d quarantined; %d split(s) by %s",
-        corpus.name, corpus.version, len(corpus.dataset), len(corpus.dataset) - len(dataset), set_aside, len(splits), target_name(cfg.split),
+        "%s@%s: %d rows, %d without a label, %d of boilerplate left out, %d quarantined; %d split(s) by %s",
+        corpus.name, corpus.version, len(corpus.dataset), unlabelled, len(prepared.boilerplate), set_aside, len(splits), target_name(cfg.split),
     )  # fmt: skip
     return corpus, dataset, splits, meta
 

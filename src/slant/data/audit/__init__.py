@@ -20,6 +20,7 @@ CHECKS: dict[str, Callable[[Rows], Finding | None]] = {
     "exact_duplicates": repeats.exact_duplicates,
     "near_duplicates": repeats.near_duplicates,
     "conflicting_labels": repeats.conflicting_labels,
+    "boilerplate": repeats.boilerplate,
     "shared_articles": repeats.shared_articles,
     "topic_aliases": names.topic_aliases,
     "target_aliases": names.target_aliases,

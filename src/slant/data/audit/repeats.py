@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from slant.data.audit.findings import Finding, Rows
 from slant.data.duplicates import NEAR
+from slant.data.groups import BOILERPLATE
 
-__all__ = ["conflicting_labels", "exact_duplicates", "near_duplicates", "shared_articles"]
+__all__ = ["boilerplate", "conflicting_labels", "exact_duplicates", "near_duplicates", "shared_articles"]
 
 
 def exact_duplicates(rows: Rows) -> Finding | None:
@@ -38,6 +39,17 @@ def conflicting_labels(rows: Rows) -> Finding | None:
     exact = {tuple(pair) for pair in rows.duplicates.exact.tolist()}
     items = [rows.item(same, exact=any((same[0], other) in exact for other in same[1:])) for same in sets]
     return _found("conflicting_labels", "sets of duplicates bear different labels", items, None, "Look at them and settle on one label")
+
+
+def boilerplate(rows: Rows) -> Finding | None:
+    """Sets of exact or near duplicates that stand in more than five groups: notices, slogans. A run keeps the first of each."""
+    together: dict[int, list[int]] = defaultdict(list)
+    for row, first in enumerate(rows.duplicates.sets(len(rows)).tolist()):
+        together[first].append(row)
+    sets = [same for same in together.values() if len({rows.group[row] for row in same}) > BOILERPLATE]
+    items = [rows.item(same[:2], times=len(same), groups=len({rows.group[row] for row in same})) for same in sets]
+    what = f"texts stand in more than {BOILERPLATE} articles, exactly or nearly"
+    return _found("boilerplate", what, items, None, "They are no sentences of these articles; a run keeps one row of each")
 
 
 def shared_articles(rows: Rows) -> Finding | None:

@@ -70,15 +70,19 @@ def load_table(
     file that is missing or not of its format, a mapped column that is not there, a cell of another kind, an unknown label, and all
     that `make_dataset` refuses.
     """
-    path = Path(file)
+    path, known = Path(file), get_task(task)
     kind = _format(path, format)
-    layout = _Layout(path, kind, _delimiter(kind, delimiter), _columns(columns, get_task(task)), _labels(labels, get_task(task)), get_task(task), name)
+    layout = _Layout(path, kind, _delimiter(kind, delimiter), _columns(columns, known), _labels(labels, known), known, name)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise ConfigError(f"{name!r} cannot name a corpus", where="data.name", remedy="Use letters, digits, '.', '_' and '-'")
+    if not path.is_file():
+        problem = "is a folder and no file" if path.is_dir() else "there is no such file"
+        raise DataError(problem, where=str(path), remedy="Name one file: data.file=FILE; join the parts of a Parquet folder first")
+    repeated = frozenset() if "id" in layout.columns else _repeated(layout)
     manifest = read_manifest("table")
     version = corpus_version(manifest, {path.name: path})
     quarantined: list[Quarantined] = []
-    rows = (example | {"source": f"{name}@{version}"} for example in _examples(layout, quarantined))
+    rows = (example | {"source": f"{name}@{version}"} for example in _examples(layout, repeated, quarantined))
     return Corpus(make_dataset(rows, str(path)), name, version, str(path), manifest["licence"], tuple(quarantined))
 
 
@@ -196,8 +200,12 @@ def _parquet_rows(layout: _Layout) -> _Rows:
 
     number = 0
     try:
-        with pq.ParquetFile(layout.path) as file:
-            _require(layout, list(file.schema_arrow.names))
+        # Without a buffer size a whole column of a row group is read at once, and a row group may be the whole file.
+        with pq.ParquetFile(layout.path, pre_buffer=False, buffer_size=1_000_000) as file:
+            names = list(file.schema_arrow.names)
+            _require(layout, names)
+            if twice := [name for name in layout.wanted if names.count(name) > 1]:
+                raise DataError(f"the column {twice[0]!r} stands twice", where=str(layout.path), remedy="Give each column its own name")
             for batch in file.iter_batches(_BATCH, columns=list(layout.wanted), use_threads=False):
                 for row in batch.to_pylist():
                     number += 1
@@ -224,13 +232,11 @@ def _list(names: list[str]) -> str:
 # --- rows to Examples
 
 
-def _examples(layout: _Layout, quarantined: list[Quarantined]) -> Iterator[dict[str, Any]]:
-    own = "id" in layout.columns
-    repeated = frozenset() if own else _repeated(layout)
+def _examples(layout: _Layout, repeated: frozenset[int], quarantined: list[Quarantined]) -> Iterator[dict[str, Any]]:
     seen: Counter[int] = Counter()
     for where, row in _rows(layout):
         cells = {key: row.get(column) for key, column in layout.columns.items()}
-        if own:
+        if "id" in cells:
             identity = _as_text(cells["id"], where) or ""
         else:
             digest = _digest(layout, row)
@@ -263,7 +269,11 @@ def _example(cells: Mapping[str, Any], identity: str, where: str, layout: _Layou
     text = cells["text"]
     if not isinstance(text, str) or not text.strip():
         raise DataError("the text is empty" if text is None or isinstance(text, str) else "the text is no text", where=where, remedy="Mend the row")
-    target, start, end = _as_text(cells.get("target"), where), _as_offset(cells.get("target_start"), where), _as_offset(cells.get("target_end"), where)
+    target, start, end = (
+        _as_text(cells.get("target"), where),
+        _as_offset(cells.get("target_start"), where),
+        _as_offset(cells.get("target_end"), where),
+    )
     if layout.task is STANCE and target is None:
         raise DataError("the target is empty", where=where, remedy="Name the target, or remove the row")
     if (start is None) != (end is None):
@@ -323,7 +333,9 @@ def _spans(value: Any, text: str, where: str, quarantined: list[Quarantined]) ->
 def _bounds(span: Any, where: str) -> tuple[int, int]:
     if isinstance(span, Mapping) and span.keys() >= {"start", "end"} and span.keys() <= {"start", "end", "label"}:
         if span.get("label", "loaded") not in ("loaded", None):
-            raise DataError(f"unknown label of a span {span['label']!r}", where=where, remedy="Spans of loaded language have the label 'loaded', or none")
+            raise DataError(
+                f"unknown label of a span {span['label']!r}", where=where, remedy="Spans of loaded language have the label 'loaded', or none"
+            )
         bounds = [span["start"], span["end"]]
     else:
         bounds = span if isinstance(span, list) else []
