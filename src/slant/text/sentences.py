@@ -8,7 +8,7 @@ from itertools import pairwise
 from slant.records import Sentence
 from slant.text.boundaries import find_boundaries
 
-__all__ = ["split_sentences"]
+__all__ = ["is_wrapped", "list_items", "paragraph_lines", "split_sentences"]
 
 _BOM = "\ufeff"
 
@@ -40,9 +40,9 @@ def split_sentences(text: str) -> list[Sentence]:
     Linear in the length of `text`.
     """
     sentences: list[Sentence] = []
-    for number, paragraph in enumerate(_paragraphs(text)):
-        for lines in _items(text, paragraph):
-            runs = [(lines[0][0], lines[-1][1])] if _is_wrapped(text, lines) else lines
+    for number, paragraph in enumerate(paragraph_lines(text)):
+        for lines in list_items(text, paragraph):
+            runs = [(lines[0][0], lines[-1][1])] if is_wrapped(text, lines) else lines
             for start, end in runs:
                 sentences.extend(_split_run(text, start, end, number))
     return sentences
@@ -57,7 +57,7 @@ def _split_run(text: str, start: int, end: int, paragraph: int) -> list[Sentence
     return sentences
 
 
-def _paragraphs(text: str) -> list[list[_Line]]:
+def paragraph_lines(text: str) -> list[list[_Line]]:
     """The lines of each paragraph, as spans without the white space around them; blank lines left out."""
     paragraphs: list[list[_Line]] = []
     begins = True
@@ -76,7 +76,7 @@ def _paragraphs(text: str) -> list[list[_Line]]:
     return paragraphs
 
 
-def _items(text: str, lines: list[_Line]) -> list[list[_Line]]:
+def list_items(text: str, lines: list[_Line]) -> list[list[_Line]]:
     """A paragraph's lines, parted before every line that begins a list item."""
     items: list[list[_Line]] = [[]]
     for start, end in lines:
@@ -86,7 +86,7 @@ def _items(text: str, lines: list[_Line]) -> list[list[_Line]]:
     return items
 
 
-def _is_wrapped(text: str, lines: list[_Line]) -> bool:
+def is_wrapped(text: str, lines: list[_Line]) -> bool:
     """Whether lines were broken to fit a width, as `split_sentences` says."""
     longest = max(end - start for start, end in lines)
     if len(lines) < 2 or not _MIN_WRAP <= longest <= _MAX_WRAP:
