@@ -50,6 +50,16 @@ def write_babe(folder: Path, rows: Sequence[dict[str, Any]]) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty store to copy: making one takes seconds."""
+    from slant.tracking import prepare_store
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    prepare_store(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder where runs and the store go."""

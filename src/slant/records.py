@@ -50,13 +50,19 @@ class WordScores:
 
 @dataclass(frozen=True)
 class AnnotatedSpan:
-    """A loaded span in a document: offsets into the document, its words, the mean word probability."""
+    """A loaded span in a document: offsets into the document, its words, the mean word probability.
+
+    Attributes:
+        voice: "quoted" in somebody's direct speech, else "author"; None where nobody told.
+        speaker: whose direct speech it is, as the document names them; None where it does not, and for the author.
+    """
 
     start: int
     end: int
     text: str
     probability: float
     voice: str | None = None
+    speaker: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,13 @@ class Label:
 
 @dataclass(frozen=True)
 class AnnotatedSentence:
-    """One sentence of an annotation (contract 5). `voice` and `speaker` are null until a bundle's version tells them."""
+    """One sentence of an annotation (contract 5).
+
+    Attributes:
+        voice: "author", "quoted" or "mixed" (`slant.text.sentence_voices`); None where nobody told.
+        speaker: who speaks, or is reported without quotation marks, as `document[speaker_start:speaker_end]` names them. The name may
+            stand in another sentence.
+    """
 
     start: int
     end: int
@@ -81,6 +93,8 @@ class AnnotatedSentence:
     speaker: str | None = None
     stance: list[dict[str, object]] = field(default_factory=list)
     truncated: bool = False
+    speaker_start: int | None = None
+    speaker_end: int | None = None
 
 
 @dataclass(frozen=True)
@@ -89,4 +103,4 @@ class Annotation:
 
     sentences: list[AnnotatedSentence]
     bundles: list[dict[str, object]]
-    schema_version: int = 1
+    schema_version: int = 2

@@ -47,7 +47,8 @@ def test_the_article_is_shown_sentence_by_sentence_with_its_judgements(color: bo
     assert shown.startswith("5 of 12 sentences loaded (42%) · 10 loaded expressions · 1 left undecided · 1 longer than the model")
     assert "defeat. [… longer than the model reads]" in shown
     body, table = shown.split("loaded words by weight")
-    kept = " ".join(re.sub(r"[▌│]|\d\.\d\d ▌|\[… longer than the model reads\]|  \?", "", body.split("\n\n", 1)[1]).split())
+    ours = r"[▌│❞]|\d\.\d\d ▌|\[… longer than the model reads\]|\[quoted, Mara Lindqvist\]|  \?"
+    kept = " ".join(re.sub(ours, "", body.split("\n\n", 1)[1]).split())
     assert kept.replace("«", "").replace("»", "") == " ".join(TEXT.split())
     found = re.findall(r"^(\S.*?) +(0\.\d\d)  ", table, re.MULTILINE)
     assert [p for _, p in found] == ["0.95", "0.94", "0.91", "0.89", "0.83", "0.74", "0.72", "0.69", "0.64", "0.58"]

@@ -94,7 +94,7 @@ def test_the_environment_has_no_say(environment: dict[str, str], monkeypatch: py
 def test_it_keeps_to_its_width_and_loses_nothing(width: int, color: bool) -> None:
     shown = SGR.sub("", show(TEXT, annotation(), width, color=color))
     assert max(map(cells, shown.splitlines())) <= width
-    assert bare("".join(body(shown))).replace("[…longerthanthemodelreads]", "") == bare(TEXT)
+    assert re.sub(r"\[…longerthanthemodelreads\]|\[quoted,MaraLindqvist\]|❞", "", bare("".join(body(shown)))) == bare(TEXT)
     # No word of the table is cut: its first column ends where the probabilities stand.
     lines = shown.splitlines()
     table = lines[next(i for i, line in enumerate(lines) if re.search(r" 0\.95( |$)", line)) :]
@@ -174,12 +174,13 @@ def test_any_text_stays_within_its_width(text: str, width: int) -> None:
 
 
 def test_words_are_listed_by_weight_with_their_context() -> None:
-    lines = show(TEXT, annotation()).splitlines()
+    lines = show(TEXT, annotation(), 130).splitlines()
     head = next(i for i, line in enumerate(lines) if line.startswith("loaded words by weight"))
     table = [re.split(" {2,}", line) for line in lines[head + 1 :]]
     spans = sorted((s for x in annotation().sentences for s in x.spans), key=lambda span: -span.probability)
     assert [row[:2] for row in table] == [[span.text, f"{span.probability:.2f}"] for span in spans]
     assert table[3][2] == "Outside, a [mob] of radical activists…"
+    assert [row[0] for row in table if row[2].endswith(" (quoted, Mara Lindqvist)")] == ["shameless giveaway", "cronies"]
 
 
 @pytest.mark.parametrize(("count", "told"), [(0, None), (1, None), (12, None), (13, "… and 1 more"), (15, "… and 3 more")])
@@ -192,6 +193,66 @@ def test_twelve_words_are_listed_and_the_rest_counted(count: int, told: str | No
     assert re.findall("^… and .*", shown, re.MULTILINE) == ([told] if told else [])
     assert ("loaded words by weight" in shown) == bool(count)
     assert f"{count} loaded expressions" in shown
+
+
+# --- the voices
+
+GRAU = "Felix Grau called it “a lifeline”. “It is vile,” he said. He said that nobody cared. It rained."
+
+
+def voiced() -> Annotation:
+    """GRAU told by hand: partly quoted, quoted, reported, the author's; a loaded word in each of the first two."""
+    ends = [34, 57, 84, 93]
+    starts = [0, 35, 58, 85]
+    said = {"speaker": "Felix Grau", "speaker_start": 0, "speaker_end": 10}
+    told: list[dict[str, Any]] = [{"voice": "mixed"} | said, {"voice": "quoted"} | said, {"voice": "author"} | said, {"voice": "author"}]
+    spans = [[AnnotatedSpan(24, 32, "lifeline", 0.9, "quoted", "Felix Grau")], [AnnotatedSpan(42, 46, "vile", 0.8, "quoted", "Felix Grau")], [], []]
+    sentences = [
+        AnnotatedSentence(a, b, GRAU[a:b], Label("loaded" if s else "neutral", 0.9 if s else 0.1), s, **extra)
+        for a, b, s, extra in zip(starts, ends, spans, told, strict=True)
+    ]
+    return Annotation(sentences, [])
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_each_voice_is_told_in_words_with_colour_or_without(color: bool) -> None:
+    shown = SGR.sub("", show(GRAU, voiced(), color=color)).replace("«", "").replace("»", "")
+    assert body(shown) == [
+        "Felix Grau called it “a lifeline❞”. [partly quoted, Felix Grau]",
+        "“It is vile❞,” he said. [quoted, Felix Grau]",
+        "He said that nobody cared. [reports Felix Grau]",
+        "It rained.",
+    ]
+    assert shown.splitlines()[1:3] == [
+        "loaded by voice: author 0 of 2 (0%) · quoted 1 of 1 (100%) · partly quoted 1 of 1 (100%)",
+        "expressions by voice: author 0 · quoted 2 (marked ❞)",
+    ]
+
+
+def test_whoever_the_sentence_names_itself_is_not_named_again() -> None:
+    text = "Felix Grau said that it rained."
+    assert body(show(text, one_sentence(text, voice="author", speaker="Felix Grau", speaker_start=0, speaker_end=10))) == [text]
+
+
+def test_where_no_voice_is_told_none_is_shown() -> None:
+    text = "“It is vile,” said Felix Grau."
+    shown = show(text, one_sentence(text, "vile", speaker="Felix Grau"))
+    assert body(shown) == ["“It is «vile»,” said Felix Grau."] and "voice" not in shown and "❞" not in shown
+
+
+def test_without_loaded_words_only_sentences_are_counted_by_voice() -> None:
+    shown = show("It rained.", Annotation([AnnotatedSentence(0, 10, "It rained.", Label("neutral", 0.1), voice="author")], []))
+    assert shown.splitlines()[1:3] == ["loaded by voice: author 0 of 1 (0%)", ""]
+
+
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_speaker_is_shown_as_text(kind: str, color: bool) -> None:
+    text = HOSTILE[kind]
+    told = one_sentence(text, voice="quoted", speaker=text, speaker_start=0, speaker_end=len(text))
+    shown = SGR.sub("", show(text, told, 400, color=color))
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", shown)
+    assert body(shown) == [f"{visible(text, one_line=True)} [quoted, {visible(text, one_line=True)}]"]
 
 
 # --- the scores

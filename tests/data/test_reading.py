@@ -24,7 +24,7 @@ from slant.errors import DataError
 BOM = b"\xef\xbb\xbf"
 
 #: Anything that UTF-8 can hold, with line ends of every kind.
-TEXT = st.text(st.characters(codec="utf-8") | st.sampled_from("\r\n\u2028\x85\x0c,\"'\ufeff"), max_size=20)
+TEXT = st.lists(st.characters(codec="utf-8") | st.sampled_from("\r\n\u2028\x85\x0c,\"'\ufeff"), max_size=20).map("".join)
 in_one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 
 
@@ -140,7 +140,8 @@ def test_line_ends_within_quotes_stay_and_rows_are_counted_in_lines(file: Path) 
 @given(st.lists(st.tuples(TEXT, TEXT, TEXT), max_size=6), st.sampled_from(",;\t|"), st.sampled_from(["\n", "\r\n"]), st.booleans())
 def test_what_csv_writes_is_read_back(file: Path, table: list[tuple[str, str, str]], delimiter: str, end: str, marked: bool) -> None:
     text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=delimiter, lineterminator=end)
+    # Python 3.11 itself leaves a lone carriage return without quotes.
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL)
     writer.writerows([("a", "b", "c"), *table])
     data = BOM * marked + text.getvalue().encode()
     assert [tuple(row.values()) for row in rows(file, data, columns=["a", "b", "c"], delimiter=delimiter)] == table

@@ -26,16 +26,6 @@ def _runs(home: Path) -> list[Any]:
     return list(client.search_runs(experiments))
 
 
-@pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated, empty store to copy: making one takes seconds."""
-    from slant.tracking import prepare_store
-
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    prepare_store(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
 def home_with_store(home: Path, store: Path) -> Path:
     (home / "mlflow.db").write_bytes(store.read_bytes())

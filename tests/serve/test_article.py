@@ -119,6 +119,9 @@ def test_visible_text_is_encodable_and_free_of_controls(text: str) -> None:
         {"spans": [AnnotatedSpan(98, 101, TEXT[98:101], 0.9)]},
         {"spans": [AnnotatedSpan(0, 5, "Counc", float("nan"))]},
         {"loaded": Label("loaded", 1.5)},
+        {"speaker": "Mara Lindqvist", "speaker_start": 266, "speaker_end": 280},
+        {"speaker": None, "speaker_start": 267, "speaker_end": 281},
+        {"speaker": "Mara Lindqvist", "speaker_start": -1, "speaker_end": 10**6},
     ],
 )
 def test_an_annotation_of_another_text_is_refused(change: dict[str, object]) -> None:

@@ -163,6 +163,61 @@ def test_the_summary_and_the_table_say_what_was_found() -> None:
         assert said in words
 
 
+def test_the_loaded_rate_is_told_by_voice() -> None:
+    words = plain(render_html(TEXT, ANNOTATION, title="Harbour vote"))
+    said = "Author’s words 4 of 11 sentences loaded (36%) 8 loaded words or phrases Quoted 1 of 1 sentence loaded (100%) 2 loaded words or phrases Model"
+    assert said in words and "in a quotation" in words
+
+
+def test_each_voice_is_told_by_sign_or_words() -> None:
+    page = page_of()
+    marks = page.of("mark")
+    assert [a["data-voice"] for a in marks if "data-p" in a][:4] == ["author", "quoted", "quoted", "author"]
+    assert [a.get("data-voice") for a in marks if a.get("id", "").startswith("w") is False].count("quoted") == 3, "key and table have the sign too"
+    assert re.search(r"mark\[data-voice=quoted\]::before \{ content: \"❝\"", page.styles)
+    assert [(a["data-said"], a["aria-label"], a["role"]) for a in page.of("span", "said")] == [("quoted, Mara Lindqvist",) * 2 + ("img",)]
+    assert re.search(r"\.said::after \{ content: attr\(data-said\)", page.styles)
+
+
+@pytest.mark.parametrize(
+    ("told", "label"),
+    [
+        ({"voice": "mixed", "speaker": "Felix\n Grau"}, "partly quoted, Felix Grau"),
+        ({"voice": "quoted"}, "quoted"),
+        ({"voice": "author", "speaker": "Mara Lindqvist", "speaker_start": 267, "speaker_end": 281}, "reports Mara Lindqvist"),
+        ({"voice": "author", "speaker": "Councillors", "speaker_start": 0, "speaker_end": 11}, None),
+        ({"voice": "author"}, None),
+        ({"voice": None, "speaker": "Felix Grau"}, None),
+    ],
+)
+def test_a_sentence_that_is_not_all_the_authors_has_a_label(told: dict[str, Any], label: str | None) -> None:
+    first, *rest = (replace(s, voice="author", speaker=None, speaker_start=None, speaker_end=None) for s in ANNOTATION.sentences)
+    page = page_of(TEXT, Annotation([replace(first, **told), *rest], []))
+    assert [a["data-said"] for a in page.of("span", "said")] == ([label] if label else [])
+    title = next(a["title"] for a in page.of("span", "s") if a["id"] == "s1")
+    assert title == "Sentence 1: judged neutral, probability 0.08" + (f" · {label}" if label else "")
+    assert page.article == TEXT
+
+
+def test_a_quoted_word_is_its_own_speakers_not_its_sentences() -> None:
+    fourth = ANNOTATION.sentences[3]
+    other = replace(fourth, spans=[replace(fourth.spans[0], speaker="an aide"), replace(fourth.spans[1], speaker=None)])
+    words = plain(render_html(TEXT, Annotation([*ANNOTATION.sentences[:3], other, *ANNOTATION.sentences[4:]], []), title="x"))
+    table = words.split("Loaded words by weight")[1]
+    assert "quoted from an aide 2" in table and "leads the opposition. quoted 2" in table and "quoted from Mara" not in table
+
+
+def test_where_no_voice_is_told_the_page_tells_none() -> None:
+    untold = [
+        replace(s, voice=None, speaker=None, speaker_start=None, spans=[replace(x, voice=None, speaker=None) for x in s.spans])
+        for s in ANNOTATION.sentences
+    ]
+    page = page_of(TEXT, Annotation(untold, []))
+    assert not page.of("span", "said") and not page.of("dl", "voices")
+    assert not [a for a in page.of("mark") if "data-voice" in a]
+    assert "quot" not in plain(render_html(TEXT, Annotation(untold, []), title="x")).split("The marks are")[0].replace("quoted word", "")
+
+
 def test_table_links_lead_somewhere() -> None:
     page = page_of()
     targets = {a["id"] for _, a in page.elements if "id" in a}

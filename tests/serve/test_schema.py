@@ -16,7 +16,8 @@ from slant.errors import DataError
 from slant.records import AnnotatedSentence, AnnotatedSpan, Annotation, Label
 from slant.serve.schema import annotation_from_json, annotation_schema, annotation_to_json
 
-CASE = json.loads((Path(__file__).parents[1] / "cases" / "article.json").read_text(encoding="utf-8"))["annotation"]
+CASES = Path(__file__).parents[1] / "cases"
+CASE = json.loads((CASES / "article.json").read_text(encoding="utf-8"))["annotation"]
 STANCE = {"target": "the mayor", "start": 3, "end": 12, "label": "against", "probabilities": {"against": 0.7, "neutral": 0.2, "favor": 0.1}}
 
 
@@ -49,7 +50,9 @@ def test_an_empty_annotation_fits() -> None:
 
 PROBABILITIES = st.floats(0, 1)
 VOICES = st.sampled_from([None, "author", "quoted"])
-SPANS = st.builds(AnnotatedSpan, st.integers(0, 10**9), st.integers(0, 10**9), st.text(min_size=1), PROBABILITIES, VOICES)
+NAMES = st.none() | st.text()
+PLACES = st.none() | st.integers(0, 10**9)
+SPANS = st.builds(AnnotatedSpan, st.integers(0, 10**9), st.integers(0, 10**9), st.text(min_size=1), PROBABILITIES, VOICES, NAMES)
 LABELS = st.builds(Label, st.sampled_from(["neutral", "loaded"]), PROBABILITIES, st.booleans())
 SENTENCES = st.builds(
     AnnotatedSentence,
@@ -58,8 +61,10 @@ SENTENCES = st.builds(
     text=st.text(min_size=1),
     loaded=LABELS,
     spans=st.lists(SPANS, max_size=2),
-    voice=VOICES,
-    speaker=st.none() | st.text(),
+    voice=VOICES | st.just("mixed"),
+    speaker=NAMES,
+    speaker_start=PLACES,
+    speaker_end=PLACES,
     stance=st.just([]) | st.just([STANCE]),
     truncated=st.booleans(),
 )
@@ -73,9 +78,9 @@ def test_whatever_is_annotated_fits_and_comes_back_but_for_the_seventh_decimal(a
     assert annotation_to_json(back) == data
     for before, after in zip(annotation.sentences, back.sentences, strict=True):
         assert after.loaded.probability == pytest.approx(before.loaded.probability, abs=5e-7)
-        assert (after.start, after.end, after.text, after.voice, after.speaker) == (
-            before.start, before.end, before.text, before.voice, before.speaker,
-        )  # fmt: skip
+        kept = ("start", "end", "text", "voice", "speaker", "speaker_start", "speaker_end", "truncated")
+        assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept]
+        assert [(span.voice, span.speaker) for span in after.spans] == [(span.voice, span.speaker) for span in before.spans]
 
 
 def test_probabilities_have_six_decimals() -> None:
@@ -92,7 +97,7 @@ def test_the_json_and_the_schema_are_copies() -> None:
     annotation_to_json(annotation)["bundles"][0]["id"] = "other"
     annotation_schema()["properties"].clear()
     assert annotation.bundles[0]["id"] == CASE["bundles"][0]["id"]
-    assert set(annotation_schema()["properties"]) == {"schema_version", "bundles", "sentences"}
+    assert set(annotation_schema()["properties"]) == {"schema_version", "bundles", "sentences", "summary"}
 
 
 def test_a_bundle_may_say_more_of_itself() -> None:
@@ -102,10 +107,52 @@ def test_a_bundle_may_say_more_of_itself() -> None:
     assert annotation_from_json(data).bundles[0]["licence"] == "CC0-1.0"
 
 
+def first() -> dict[str, Any]:
+    """An annotation as version 1 wrote it; a copy of your own."""
+    data: dict[str, Any] = json.loads((CASES / "annotation_1.json").read_text(encoding="utf-8"))
+    return data
+
+
+def test_the_schema_of_version_1_is_as_it_was_published() -> None:
+    assert annotation_schema(1) == json.loads((CASES / "annotation_schema_1.json").read_text(encoding="utf-8"))
+    pytest.importorskip("jsonschema").validate(first(), annotation_schema(1))
+    with pytest.raises(KeyError):
+        annotation_schema(3)
+
+
+def test_version_1_is_read_and_written_as_the_present_one() -> None:
+    annotation = annotation_from_json(first())
+    quoted = annotation.sentences[3]
+    assert (annotation.schema_version, quoted.voice, quoted.speaker, quoted.speaker_start) == (2, "quoted", "Mara Lindqvist", None)
+    assert quoted.spans[0].speaker is None and annotation.sentences[0].voice is None
+    data = annotation_to_json(annotation)
+    published().validate(data)
+    assert annotation_from_json(data) == annotation
+    tallies = {voice: tally["sentences"] for voice, tally in data["summary"]["sentences"].items()}
+    assert tallies == {"all": 12, "author": 0, "quoted": 1, "mixed": 0}, "the eleven whose voice is not told are under all alone"
+
+
+def test_version_1_is_refused_what_came_later() -> None:
+    later = first()
+    later["sentences"][3]["voice"] = "mixed"
+    with pytest.raises(DataError, match="must be one of"):
+        annotation_from_json(later)
+    later = first()
+    later["sentences"][0]["speaker_start"] = None
+    with pytest.raises(DataError, match="unknown key 'speaker_start'"):
+        annotation_from_json(later)
+
+
+def test_the_committed_annotation_of_the_demo_is_read() -> None:
+    path = Path(__file__).parents[2] / "experiments/02-annotate/annotation.json"
+    assert len(annotation_from_json(json.loads(path.read_text(encoding="utf-8"))).sentences) == 13
+
+
 GONE = object()
 BREACHES: list[tuple[str, object, str]] = [
-    ("schema_version", GONE, "schema_version None is not 1"),
-    ("schema_version", 2, "schema_version 2 is not 1"),
+    ("schema_version", GONE, "schema_version None is not 1 or 2"),
+    ("schema_version", 3, "schema_version 3 is not 1 or 2"),
+    ("schema_version", 1, "unknown key 'summary'"),
     ("schema_version", True, "schema_version"),
     ("extra", 1, "unknown key 'extra'"),
     ("sentences", {}, "annotation.sentences: must be array"),
@@ -115,6 +162,15 @@ BREACHES: list[tuple[str, object, str]] = [
     ("sentences.0.text", "", "must not be empty"),
     ("sentences.0.voice", "nobody", "must be one of"),
     ("sentences.0.speaker", 3, "sentences[0].speaker: must be string or null"),
+    ("sentences.0.speaker_start", "3", "sentences[0].speaker_start: must be integer or null"),
+    ("sentences.0.speaker_end", GONE, "'speaker_end' is missing"),
+    ("sentences.1.spans.0.voice", "mixed", "must be one of ['author', 'quoted', None], not 'mixed'"),
+    ("sentences.1.spans.0.speaker", GONE, "'speaker' is missing"),
+    ("summary", GONE, "'summary' is missing"),
+    ("summary.sentences.mixed", GONE, "'mixed' is missing"),
+    ("summary.sentences.quoted.loaded_rate", 1.5, "outside"),
+    ("summary.spans.mixed", 1, "unknown key 'mixed'"),
+    ("summary.words.0.sentence", -1, "summary.words[0].sentence"),
     ("sentences.0.truncated", 1, "must be boolean"),
     ("sentences.0.loaded.label", "biased", "must be one of ['neutral', 'loaded'], not 'biased'"),
     ("sentences.0.loaded.probability", 1.01, "1.01 lies outside [0, 1]"),

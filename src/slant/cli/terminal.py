@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from slant.records import Annotation
 from slant.report import score_rows
-from slant.serve.article import LoadedWord, Part, context, count, lay_out, rank_words, strength, verdict, visible
+from slant.serve.article import LoadedWord, Part, context, count, lay_out, rank_words, say_voice, strength, verdict, visible
+from slant.serve.summary import SENTENCE_VOICES, SPAN_VOICES, Summary, summarise
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -20,6 +21,8 @@ __all__ = ["format_article", "format_scores"]
 _STYLES = {"strong": "bold white on red", "clear": "bold red underline", "slight": "yellow underline"}
 _GUTTER = 7
 _WORDS_LISTED = 12
+#: Stands behind a loaded word in direct speech. No article is likely to have this sign of its own.
+_QUOTED = "❞"
 _SPACES = re.compile(" {2,}")
 
 
@@ -27,11 +30,14 @@ def format_article(text: str, annotation: Annotation, *, width: int, color: bool
     """The article, a sentence a line and wrapped to `width`, its loaded words marked; then the loaded words by weight.
 
     Before a sentence judged loaded stands its probability. With `color` the words are set off by colour and underline, without it by «guillemets».
+    Where the annotation tells voices, ❞ follows a loaded word in direct speech, and a sentence that is not all the author's ends with
+    whose it is: [quoted, Felix Grau].
     Control characters of the text are shown as signs, so that an article cannot drive the terminal. Raises DataError when the annotation is of
     another text.
     """
     paragraphs = lay_out(text, annotation)
-    lines: list[RenderableType] = [_summary(annotation), ""]
+    summary = summarise(annotation)
+    lines: list[RenderableType] = [_summary(annotation), *(_voices(summary) if summary.voiced else []), ""]
     for paragraph in paragraphs:
         parts = [part for part in paragraph.parts if part.sentence is not None]
         for part in parts:
@@ -67,6 +73,18 @@ def _summary(annotation: Annotation) -> str:
     return visible(" · ".join(said), one_line=True)
 
 
+def _voices(summary: Summary) -> list[str]:
+    """Two lines (one without loaded words): loaded sentences and loaded words by voice."""
+    names = dict(zip(SENTENCE_VOICES, ("author", "quoted", "partly quoted"), strict=True))
+    tallies = [(names[voice], summary.sentences[voice]) for voice in SENTENCE_VOICES]
+    rates = [f"{name} {t.loaded} of {t.sentences} ({t.loaded_rate:.0%})" for name, t in tallies if t.loaded_rate is not None]
+    said = [f"loaded by voice: {' · '.join(rates)}"]
+    if summary.words:
+        found = " · ".join(f"{names[voice]} {summary.spans[voice]}" for voice in SPAN_VOICES)
+        said.append(f"expressions by voice: {found}" + (f" (marked {_QUOTED})" if summary.spans["quoted"] else ""))
+    return said
+
+
 def _sentence(part: Part, width: int, color: bool) -> Text:
     from rich.text import Text
 
@@ -81,10 +99,14 @@ def _sentence(part: Part, width: int, color: bool) -> Text:
             body.append(shown, _STYLES[strength(piece.span.probability)])
         else:
             body.append(f"«{shown}»")
+        if piece.span is not None and piece.span.voice == "quoted":
+            body.append(_QUOTED)
     judged = verdict(part.sentence)
     mark = {"loaded": f"{part.sentence.loaded.probability:.2f} ▌ ", "abstained": "  ?  ▌ ", "neutral": "     │ "}[judged]
     if part.sentence.truncated:
         body.append(" [… longer than the model reads]")
+    if voice := say_voice(part.sentence):
+        body.append(f" [{voice}]", "italic" if color else "")
     wrapped = body.wrap(_console(width, color), max(width - _GUTTER, 8))
     style = "bold" if judged == "loaded" else "dim"
     # Assembled, not added: a sum would spread the mark's style over the sentence.
@@ -96,8 +118,10 @@ def _word_table(words: Sequence[LoadedWord]) -> RenderableType:
     rows = [["loaded words by weight", "p", "where"]]
     for word in words[:_WORDS_LISTED]:
         before, after = context(word, 26)
-        where = f"{before.lstrip()}[{word.span.text}]{after.rstrip()}"
-        rows.append([visible(word.span.text, one_line=True), f"{word.span.probability:.2f}", visible(where, one_line=True)])
+        where = visible(f"{before.lstrip()}[{word.span.text}]{after.rstrip()}", one_line=True)
+        if voice := say_voice(word.span):
+            where += f" ({voice})"
+        rows.append([visible(word.span.text, one_line=True), f"{word.span.probability:.2f}", where])
     if len(words) > _WORDS_LISTED:
         rows.append([f"… and {len(words) - _WORDS_LISTED} more", "", ""])
     return _table(rows, left=(0, 2))

@@ -12,6 +12,7 @@ from slant.errors import BundleError, DataError
 from slant.records import AnnotatedSentence, AnnotatedSpan, Annotation, Label
 from slant.serve.runtime import Runtime, open_runtime
 from slant.serve.verify import replay_golden
+from slant.serve.voices import tell_voices
 from slant.text import split_sentences
 
 __all__ = ["MAX_CHARACTERS", "Annotator"]
@@ -42,21 +43,25 @@ class Annotator:
         return cls(bundle, runtime)
 
     def annotate(self, text: str) -> Annotation:
-        """Sentences, their labels and loaded spans; all offsets are code points of `text` as it stands.
+        """Sentences, their labels and loaded spans, and whose words they are; all offsets are code points of `text` as it stands.
 
-        A text without sentences gives an annotation without sentences. Raises DataError for one that is too long, or no Unicode text.
+        Voices and speakers come from the quotations of the whole document. A text without sentences gives an annotation without sentences. Raises DataError for one that is too long, or no Unicode text.
         """
         _check(text)
-        return Annotation(list(self._sentences(text)), [self.facts()])
+        return Annotation(tell_voices(text, list(self._sentences(text))), [self.facts()])
 
     def score(self, sentences: Iterable[str]) -> list[AnnotatedSentence]:
-        """Each text taken as one sentence, with offsets into itself. Raises DataError as `annotate` does."""
+        """Each text taken as one sentence, with offsets into itself and a voice told from itself alone.
+
+        Raises DataError as `annotate` does.
+        """
         if isinstance(sentences, str):
             raise TypeError("sentences must be several strings, not one string")
         texts = list(sentences)
         for text in texts:
             _check(text)
-        return list(self._annotated(texts, [(0, len(text)) for text in texts]))
+        scored = self._annotated(texts, [(0, len(text)) for text in texts])
+        return [tell_voices(text, [sentence])[0] for text, sentence in zip(texts, scored, strict=True)]
 
     def facts(self) -> dict[str, Any]:
         """What an annotation says of the model that made it."""

@@ -11,9 +11,12 @@ from slant.labels import LOADED
 from slant.records import AnnotatedSentence, AnnotatedSpan, Annotation
 
 __all__ = [
-    "STRENGTHS", "Counts", "LoadedWord", "Paragraph", "Part", "Piece",
-    "context", "count", "lay_out", "rank_words", "strength", "verdict", "visible",
+    "DECIMALS", "STRENGTHS", "Counts", "LoadedWord", "Paragraph", "Part", "Piece",
+    "context", "count", "lay_out", "rank_words", "say_voice", "strength", "verdict", "visible", "weight",
 ]  # fmt: skip
+
+#: Probabilities are written with this many decimals, and ranked by them, so that what is read back has the order of what was written.
+DECIMALS = 6
 
 #: How strongly a loaded word is marked, by its probability as shown (two decimals); the greatest bound it reaches.
 STRENGTHS = (("strong", 0.85), ("clear", 0.70), ("slight", 0.0))
@@ -156,7 +159,25 @@ def rank_words(paragraphs: Iterable[Paragraph]) -> list[LoadedWord]:
         if part.sentence is not None
         for span in part.sentence.spans
     ]
-    return sorted(words, key=lambda word: (-word.span.probability, word.span.start))
+    return sorted(words, key=lambda word: weight(word.span))
+
+
+def weight(span: AnnotatedSpan) -> tuple[float, int]:
+    """What loaded spans are ordered by: the most probable first, equals in reading order."""
+    return -round(float(span.probability), DECIMALS), span.start
+
+
+def say_voice(said: AnnotatedSentence | AnnotatedSpan) -> str:
+    """Whose words they are where the author's are not all of it ("quoted, Felix Grau"), in one line; "" elsewhere and where untold.
+
+    Of a sentence in the author's voice it names whoever is reported when another sentence names them ("reports Felix Grau").
+    """
+    speaker = " ".join(visible(said.speaker, one_line=True).split()) if said.speaker else ""
+    if said.voice in ("quoted", "mixed"):
+        return ("quoted" if said.voice == "quoted" else "partly quoted") + (f", {speaker}" if speaker else "")
+    if isinstance(said, AnnotatedSpan) or not speaker or said.speaker_start is None or said.start <= said.speaker_start < said.end:
+        return ""
+    return f"reports {speaker}"
 
 
 def context(word: LoadedWord, reach: int) -> tuple[str, str]:
@@ -174,6 +195,8 @@ def _check(text: str, sentences: list[AnnotatedSentence]) -> None:
     at = 0
     for number, sentence in enumerate(sentences, start=1):
         places: list[tuple[int, int, int, int, str, str]] = [(sentence.start, sentence.end, at, len(text), sentence.text, "")]
+        if sentence.speaker_start is not None and sentence.speaker_end is not None:
+            places.append((sentence.speaker_start, sentence.speaker_end, 0, len(text), sentence.speaker or "", ", speaker"))
         inside = sentence.start
         for span in sentence.spans:
             places.append((span.start, span.end, inside, sentence.end, span.text, f", span {span.start}:{span.end}"))

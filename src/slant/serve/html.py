@@ -9,17 +9,22 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from slant.records import AnnotatedSentence, AnnotatedSpan, Annotation
-from slant.serve.article import STRENGTHS, LoadedWord, context, count, lay_out, rank_words, strength, verdict, visible
+from slant.serve.article import STRENGTHS, LoadedWord, context, count, lay_out, rank_words, say_voice, strength, verdict, visible
+from slant.serve.summary import SENTENCE_VOICES, Summary, summarise
 
 __all__ = ["render_html"]
 
 #: Code points of its sentence shown on either side of a word in the table.
 _REACH = 70
 _VERDICTS = {"loaded": "judged loaded", "neutral": "judged neutral", "abstained": "left undecided"}
+_VOICES = {"author": "Author’s words", "quoted": "Quoted", "mixed": "Partly quoted"}
 
 
 def render_html(text: str, annotation: Annotation, *, title: str) -> str:
     """A page that shows `text` as it reads, its loaded words and sentences marked, and the loaded words in a table by weight.
+
+    Where the annotation tells voices, a quotation sign stands before each loaded word in direct speech, a label behind each sentence
+    that is not all the author's, and the loaded rate by voice in the summary.
 
     The page's content security policy allows nothing but its own style sheet; everything in `text`, `title` and `annotation` is
     shown as text. The text content of its one `<article>` is `text` as `slant.serve.article.visible` shows it, character by character.
@@ -27,11 +32,13 @@ def render_html(text: str, annotation: Annotation, *, title: str) -> str:
     """
     paragraphs = lay_out(text, annotation)
     words = rank_words(paragraphs)
+    summary = summarise(annotation)
     bundles = [_bundle(bundle) for bundle in annotation.bundles]
     return _template().render(
         title=visible(title, one_line=True),
         paragraphs=paragraphs,
         counts=count(annotation),
+        voices=_voices(summary) if summary.voiced else [],
         sentences=annotation.sentences,
         words=words,
         ranks={(word.span.start, word.span.end): rank for rank, word in enumerate(words, start=1)},
@@ -51,7 +58,7 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters |= {"visible": visible, "strength": strength, "verdict": verdict, "percent": _percent}
-    environment.globals |= {"say_sentence": _say_sentence, "say_span": _say_span, "quoted": _quoted, "context": context, "reach": _REACH}
+    environment.globals |= {"say_sentence": _say_sentence, "say_span": _say_span, "say_voice": say_voice, "quoted": _quoted, "context": context, "reach": _REACH}
     return environment.get_template("article.html.j2")
 
 
@@ -78,8 +85,8 @@ def _say_span(span: AnnotatedSpan) -> str:
 
 def _say_sentence(number: int, sentence: AnnotatedSentence) -> str:
     said = f"Sentence {number}: {_VERDICTS[verdict(sentence)]}, probability {sentence.loaded.probability:.2f}"
-    if sentence.voice == "quoted":
-        said += f" · quoted{', ' + visible(sentence.speaker, one_line=True) if sentence.speaker else ''}"
+    if voice := say_voice(sentence):
+        said += f" · {voice}"
     return said + (" · longer than the model reads" if sentence.truncated else "")
 
 
@@ -87,8 +94,22 @@ def _quoted(word: LoadedWord) -> str:
     """Whose words they are, where they are not the author's; "" elsewhere."""
     if (word.span.voice or word.sentence.voice) != "quoted":
         return ""
-    speaker = word.sentence.speaker
+    speaker = word.span.speaker if word.span.voice else word.sentence.speaker
     return f"quoted from {visible(speaker, one_line=True)}" if speaker else "quoted"
+
+
+def _voices(summary: Summary) -> list[dict[str, str]]:
+    """A row for each voice that is there: its name, its loaded sentences, and its loaded words where these can be of that voice."""
+    rows = []
+    for voice in SENTENCE_VOICES:
+        tally, spans = summary.sentences[voice], summary.spans.get(voice)
+        if tally.loaded_rate is None and not spans:
+            continue
+        of = f"{tally.loaded} of {tally.sentences} {'sentence' if tally.sentences == 1 else 'sentences'} loaded"
+        said = of + (f" ({_percent(tally.loaded_rate)})" if tally.loaded_rate is not None else "")
+        words = "" if spans is None else f"{spans} loaded {'word or phrase' if spans == 1 else 'words or phrases'}"
+        rows.append({"voice": voice, "name": _VOICES[voice], "sentences": said, "words": words})
+    return rows
 
 
 def _stances(sentences: list[AnnotatedSentence]) -> list[dict[str, Any]]:

@@ -10,17 +10,25 @@ from typing import Any
 from slant.errors import DataError
 from slant.labels import LOADED, STANCE, TASKS
 from slant.records import AnnotatedSentence, AnnotatedSpan, Annotation, Label
+from slant.serve.article import DECIMALS
+from slant.serve.summary import SENTENCE_VOICES, SPAN_VOICES, Tally, summarise
 
-__all__ = ["DECIMALS", "SCHEMA_ID", "SCHEMA_VERSION", "annotation_from_json", "annotation_schema", "annotation_to_json"]
+__all__ = ["DECIMALS", "READ_VERSIONS", "SCHEMA_ID", "SCHEMA_VERSION", "annotation_from_json", "annotation_schema", "annotation_to_json"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+#: What `annotation_from_json` reads.
+READ_VERSIONS = (1, 2)
 SCHEMA_ID = f"urn:slant:annotation:{SCHEMA_VERSION}"
-#: Probabilities carry this many decimals.
-DECIMALS = 6
 
 _OFFSET = {"type": "integer", "minimum": 0}
+_OFFSET_OR_NULL = {"type": ["integer", "null"], "minimum": 0}
+_COUNT = {"type": "integer", "minimum": 0}
 _PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1}
-_VOICE = {"enum": ["author", "quoted", None], "description": "Who speaks; null where the bundle does not tell."}
+_SPAN_VOICE = {"enum": [*SPAN_VOICES, None], "description": "Whether it stands in direct speech; null where nobody told."}
+_VOICE = {
+    "enum": [*SENTENCE_VOICES, None],
+    "description": "Whose words: the author's (speech reported without quotation marks too), all a quotation, or both; null where nobody told.",
+}
 
 
 def _object(description: str, properties: dict[str, Any]) -> dict[str, Any]:
@@ -41,15 +49,16 @@ _SPAN = _object(
         "end": _OFFSET,
         "text": {"type": "string", "minLength": 1},
         "probability": _PROBABILITY | {"description": "The mean of its words' probabilities of being loaded."},
-        "voice": _VOICE,
+        "voice": _SPAN_VOICE,
+        "speaker": {"type": ["string", "null"], "description": "Whose direct speech it is, where the document names them."},
     },
 )
 _STANCE = _object(
     "The stance of a sentence towards a target it names.",
     {
         "target": {"type": "string"},
-        "start": {"type": ["integer", "null"], "minimum": 0, "description": "Where the target is mentioned."},
-        "end": {"type": ["integer", "null"], "minimum": 0},
+        "start": _OFFSET_OR_NULL | {"description": "Where the target is mentioned."},
+        "end": _OFFSET_OR_NULL,
         "label": {"enum": list(STANCE.labels)},
         "probabilities": _object("One for each label.", dict.fromkeys(STANCE.labels, _PROBABILITY)),
     },
@@ -69,14 +78,34 @@ _SENTENCE = _object(
         "end": _OFFSET,
         "text": {"type": "string", "minLength": 1},
         "voice": _VOICE,
-        "speaker": {"type": ["string", "null"]},
+        "speaker": {"type": ["string", "null"], "description": "Who speaks, or is reported, as the document names them."},
+        "speaker_start": _OFFSET_OR_NULL | {"description": "Where the document names the speaker; in another sentence, it may be."},
+        "speaker_end": _OFFSET_OR_NULL,
         "loaded": _LABEL,
         "spans": {"type": "array", "items": _SPAN},
         "stance": {"type": "array", "items": _STANCE},
         "truncated": {"type": "boolean", "description": "The model did not read the sentence to its end."},
     },
 )
-# A later bundle may say more of itself: readers of version 1 pass over it.
+_TALLY = _object(
+    "Sentences of one voice.",
+    {
+        "sentences": _COUNT,
+        "loaded": _COUNT | {"description": "Judged loaded, and not abstained from."},
+        "abstained": _COUNT,
+        "loaded_rate": {"type": ["number", "null"], "minimum": 0, "maximum": 1, "description": "loaded / sentences; null without sentences."},
+    },
+)
+_WORD = _object("A loaded span.", {"sentence": _OFFSET | {"description": "The index of its sentence."}} | _SPAN["properties"])
+_SUMMARY = _object(
+    "The document in numbers: all that follows from its sentences. A voice that nobody told is counted under `all` alone.",
+    {
+        "sentences": _object("By the sentence's voice.", dict.fromkeys(("all", *SENTENCE_VOICES), _TALLY)),
+        "spans": _object("The number of loaded spans, by the span's voice.", dict.fromkeys(("all", *SPAN_VOICES), _COUNT)),
+        "words": {"type": "array", "items": _WORD, "description": "The loaded spans, the most probable first."},
+    },
+)
+# A later bundle may say more of itself: readers of this version pass over it.
 _BUNDLE = {
     "type": "object",
     "description": "What said it.",
@@ -100,35 +129,58 @@ _SCHEMA = {
         "schema_version": {"const": SCHEMA_VERSION},
         "bundles": {"type": "array", "items": _BUNDLE},
         "sentences": {"type": "array", "items": _SENTENCE},
+        "summary": _SUMMARY,
     },
 )
 
 
-def annotation_schema() -> dict[str, Any]:
-    """The JSON schema (draft 2020-12) of `annotation_to_json`'s result; a copy of your own."""
-    return copy.deepcopy(_SCHEMA)
+def _first_version() -> dict[str, Any]:
+    """The schema of version 1, which told no voices: the present one without what came after."""
+    schema = copy.deepcopy(_SCHEMA)
+    sentence = schema["properties"]["sentences"]["items"]
+    span = sentence["properties"]["spans"]["items"]
+    for part, later in ((schema, ["summary"]), (sentence, ["speaker_start", "speaker_end"]), (span, ["speaker"])):
+        for key in later:
+            del part["properties"][key]
+            part["required"].remove(key)
+    voice = {"enum": ["author", "quoted", None], "description": "Who speaks; null where the bundle does not tell."}
+    sentence["properties"] |= {"voice": voice, "speaker": {"type": ["string", "null"]}}
+    span["properties"] |= {"voice": voice}
+    schema["properties"]["schema_version"]["const"] = 1
+    return schema | {"$id": "urn:slant:annotation:1"}
+
+
+_SCHEMAS = {1: _first_version(), SCHEMA_VERSION: _SCHEMA}
+
+
+def annotation_schema(version: int = SCHEMA_VERSION) -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of `annotation_to_json`'s result, or that of an older one of READ_VERSIONS; a copy of your own."""
+    return copy.deepcopy(_SCHEMAS[version])
 
 
 def annotation_to_json(annotation: Annotation) -> dict[str, Any]:
-    """An annotation as JSON values that `annotation_schema` describes; probabilities are rounded to 6 decimals."""
+    """An annotation as JSON values that `annotation_schema` describes, and its summary; probabilities are rounded to 6 decimals."""
     return {
         "schema_version": annotation.schema_version,
         "bundles": copy.deepcopy(annotation.bundles),
         "sentences": [_sentence_to_json(sentence) for sentence in annotation.sentences],
+        "summary": _summary_to_json(annotation),
     }
 
 
 def annotation_from_json(data: object) -> Annotation:
     """The annotation that JSON values tell of: the inverse of `annotation_to_json`, but for rounded probabilities.
 
-    Raises DataError, naming the place (as in `sentences[2].spans[0].start`), for anything `annotation_schema` does not allow.
-    Needs no JSON-schema library.
+    A document of version 1 gives an annotation of the present version, with the voices it has: none, as a rule. The summary is not
+    kept: it follows from the sentences. Raises DataError, naming the place (as in `sentences[2].spans[0].start`), for anything that
+    the schema of the document's version does not allow. Needs no JSON-schema library.
     """
-    if isinstance(data, Mapping) and data.get("schema_version") != SCHEMA_VERSION:
-        problem = f"schema_version {reprlib.repr(data.get('schema_version'))} is not {SCHEMA_VERSION}"
-        raise DataError(problem, where="annotation", remedy="Read it with the version of slant that wrote it")
     document: Any = data
-    _conform(document, _SCHEMA, "annotation")
+    version = document.get("schema_version") if isinstance(document, Mapping) else SCHEMA_VERSION
+    if type(version) is not int or version not in READ_VERSIONS:
+        problem = f"schema_version {reprlib.repr(version)} is not {' or '.join(map(str, READ_VERSIONS))}"
+        raise DataError(problem, where="annotation", remedy="Read it with the version of slant that wrote it")
+    _conform(document, _SCHEMAS[version], "annotation")
     return Annotation(
         sentences=[_sentence_from_json(sentence) for sentence in document["sentences"]],
         bundles=[copy.deepcopy(bundle) for bundle in document["bundles"]],
@@ -143,24 +195,43 @@ def _sentence_to_json(sentence: AnnotatedSentence) -> dict[str, Any]:
         "text": sentence.text,
         "voice": sentence.voice,
         "speaker": sentence.speaker,
+        "speaker_start": sentence.speaker_start,
+        "speaker_end": sentence.speaker_end,
         "loaded": {
             "label": sentence.loaded.label,
             "probability": round(float(sentence.loaded.probability), DECIMALS),
             "abstained": bool(sentence.loaded.abstained),
         },
-        "spans": [
-            {
-                "start": span.start,
-                "end": span.end,
-                "text": span.text,
-                "probability": round(float(span.probability), DECIMALS),
-                "voice": span.voice,
-            }
-            for span in sentence.spans
-        ],
+        "spans": [_span_to_json(span) for span in sentence.spans],
         "stance": [_stance_to_json(stance) for stance in sentence.stance],
         "truncated": sentence.truncated,
     }
+
+
+def _span_to_json(span: AnnotatedSpan) -> dict[str, Any]:
+    return {
+        "start": span.start,
+        "end": span.end,
+        "text": span.text,
+        "probability": round(float(span.probability), DECIMALS),
+        "voice": span.voice,
+        "speaker": span.speaker,
+    }
+
+
+def _summary_to_json(annotation: Annotation) -> dict[str, Any]:
+    summary = summarise(annotation)
+    return {
+        "sentences": {voice: _tally_to_json(tally) for voice, tally in summary.sentences.items()},
+        "spans": dict(summary.spans),
+        "words": [{"sentence": index} | _span_to_json(span) for span, index in summary.words],
+    }
+
+
+def _tally_to_json(tally: Tally) -> dict[str, Any]:
+    rate = tally.loaded_rate
+    counts = {"sentences": tally.sentences, "loaded": tally.loaded, "abstained": tally.abstained}
+    return counts | {"loaded_rate": None if rate is None else round(rate, DECIMALS)}
 
 
 def _stance_to_json(stance: dict[str, Any]) -> dict[str, Any]:

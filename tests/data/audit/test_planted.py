@@ -14,6 +14,7 @@ import pytest
 from fixtures_audit import ROWS, Row, clean_rows, copied, corpus_of, read
 
 from slant.data.audit import CHECKS, Finding, Rows, audit_corpus
+from slant.data.audit.leakage import part_leaks
 from slant.data.duplicates import NEAR
 
 RATES = (0.005, 0.02, 0.08)
@@ -165,6 +166,18 @@ def test_a_duplicate_without_a_label_conflicts_with_nothing() -> None:
     assert CHECKS["conflicting_labels"](read(rows, duplicates=True)) is None
 
 
+def test_boilerplate_is_found_and_a_sentence_of_a_few_articles_is_not() -> None:
+    rows = copied(clean_rows())
+    sign_up, agency, refrain = (rows[i]["text"] for i in (0, 300, 600))
+    # Six articles end with the same notice, five share an agency's sentence, and one repeats its own refrain nine times.
+    rows += [rows[0] | {"id": f"notice-{n}", "group": f"article-{n}", "text": sign_up.upper() if n % 2 else sign_up} for n in range(5)]
+    rows += [rows[300] | {"id": f"agency-{n}", "group": f"article-{n}", "text": agency} for n in range(4)]
+    rows += [rows[600] | {"id": f"refrain-{n}", "text": refrain} for n in range(9)]
+    finding = CHECKS["boilerplate"](read(rows, duplicates=True))
+    assert finding is not None and finding.count == 1
+    assert finding.items[0]["ids"][0] == "row-0000" and (finding.items[0]["times"], finding.items[0]["groups"]) == (6, 6)
+
+
 # --- articles
 
 
@@ -174,9 +187,8 @@ def test_articles_shared_by_parts_are_all_found(rate: float) -> None:
     moved = _chosen(rows, rate, chance, lambda row: row["part"] == "test")
     for i in moved:
         rows[i]["group"] = rows[chance.randrange(900)]["group"]
-    audit = audit_corpus(corpus_of(rows), read(rows))
-    (finding,) = [found for found in audit.findings if found.kind == "shared_by_parts"]
-    assert (finding.count, finding.total) == (len(moved), 300)
+    (finding,) = part_leaks(read(rows))
+    assert finding.kind == "shared_by_parts" and (finding.count, finding.total) == (len(moved), 300)
     assert {item["ids"][1] for item in finding.items} == {rows[i]["id"] for i in moved}
     group = {row["id"]: (row["part"], row["group"]) for row in rows}
     for item in finding.items:
@@ -459,6 +471,14 @@ def test_an_outlet_that_tells_the_label_is_flagged_with_its_accuracy(clean: Rows
 
 def test_an_outlet_that_tells_nothing_is_not_flagged(clean: Rows) -> None:
     assert sum(_shortcut(clean, 0.5, seed).severity != "info" for seed in range(40)) <= 3
+
+
+def test_labels_that_are_exactly_even_do_not_make_an_outlet_tell_more() -> None:
+    """Without its own row the majority of even labels is always wrong: no floor to compare a prior with."""
+    chance = random.Random(6)
+    rows = [row | {"group": row["id"], "label": ("loaded", "neutral")[i % 2]} for i, row in enumerate(copied(clean_rows()))]
+    finding = CHECKS["shortcut_outlet"](read([row | {"outlet": chance.choice("ABC")} for row in rows]))
+    assert finding is not None and finding.figures["majority_accuracy"] == 0.5 and finding.severity == "info"
 
 
 def test_an_outlet_of_one_story_tells_nothing_of_it() -> None:
