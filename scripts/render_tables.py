@@ -1,4 +1,4 @@
-"""Render the tables of README.md and experiments/*/README.md from the committed result files.
+"""Render the tables of README.md, experiments/*/README.md and data/*/CARD.md from the committed result files.
 
     python scripts/render_tables.py [--check]
 
@@ -89,12 +89,65 @@ def demo_article() -> str:
     return f"```text\n{format_article(text, annotation, width=96, color=False)}\n```"
 
 
+def newsroom_agreement() -> str:
+    found = json.loads((ROOT / "experiments/03-newsroom/agreement.json").read_text(encoding="utf-8"))
+    rows = [["judgement", "units", "equal", "Krippendorff's alpha", "95 % interval"]]
+    for name in ("label", "voice", "stance"):
+        row = found[name]
+        rows.append([name, f"{row['units']:,}", f"{row['agreement']:.3f}", f"{row['alpha']:.3f}", f"{row['lo']:.3f}–{row['hi']:.3f}"])
+    return to_markdown(rows)
+
+
+def newsroom_spans() -> str:
+    row = json.loads((ROOT / "experiments/03-newsroom/agreement.json").read_text(encoding="utf-8"))["spans"]
+    head = ["spans, first pass", "spans, second pass", "F1, exact", "F1, partial match", "F1, words"]
+    return to_markdown([head, [str(row["first"]), str(row["second"]), *(f"{row[f'{k}_f1']:.3f}" for k in ("exact", "partial_match", "word"))]])
+
+
+def newsroom_transfer() -> str:
+    runs = _results("03-newsroom")["runs"]
+    rows = [["run", "rows", *SHOWN]]
+    rows.append(["floor majority", "", *(f"{v:.3f}" if (v := runs["heads-seed1"]["floors"]["majority"].get(m)) is not None else "–" for m in SHOWN)])
+    rows += [[name, f"{run['rows']:,}", *(_cell(run, metric) for metric in SHOWN)] for name, run in runs.items()]
+    return to_markdown(rows)
+
+
+def audit_known() -> str:
+    rows = [["corpus", "fault", "known", "found", "by the finding"]]
+    for row in _results("04-audit")["known"]:
+        cells = ["–" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.3f}" for value in (row["known"], row["found"])]
+        rows.append([row["corpus"], row["fault"], *cells, row["by"]])
+    return to_markdown(rows)
+
+
+def audit_counts() -> str:
+    found = _results("04-audit")["audits"]
+    kinds = sorted({kind for audit in found.values() for kind in audit["counts"]})
+    rows = [["finding", *found]]
+    rows += [[kind, *(f"{audit['counts'][kind]:,}" if kind in audit["counts"] else "" for audit in found.values())] for kind in kinds]
+    rows.append(["rows", *(f"{audit['rows']:,}" for audit in found.values())])
+    rows.append(["seconds", *(f"{audit['seconds']:.0f}" for audit in found.values())])
+    return to_markdown(rows)
+
+
+def audit_scale() -> str:
+    row = _results("04-audit")["duplicates_at_scale"]
+    head = ["sentences", "exact", "near", "seconds", "peak MB"]
+    return to_markdown([head, [f"{row[k]:,}" for k in ("sentences", "exact", "near", "seconds", "peak_memory_mb")]])
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "babe-scores": babe_scores,
     "babe-cost": babe_cost,
     "babe-seeds": babe_seeds,
     "annotate-cost": annotate_cost,
     "demo-scores": demo_scores,
+    "newsroom-agreement": newsroom_agreement,
+    "newsroom-spans": newsroom_spans,
+    "newsroom-transfer": newsroom_transfer,
+    "audit-known": audit_known,
+    "audit-counts": audit_counts,
+    "audit-scale": audit_scale,
     "demo-article": demo_article,
 }
 
@@ -109,7 +162,11 @@ def main() -> int:
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
     stale = []
-    for path in (ROOT / "README.md", *sorted((ROOT / "experiments").glob("*/README.md"))):
+    for path in (
+        ROOT / "README.md",
+        *sorted((ROOT / "experiments").glob("*/README.md")),
+        *sorted((ROOT / "data").glob("*/CARD.md")),
+    ):
         text = path.read_text(encoding="utf-8")
         new = rendered(text)
         if new != text:

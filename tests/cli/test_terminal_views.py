@@ -202,7 +202,7 @@ GRAU = "Felix Grau called it “a lifeline”. “It is vile,” he said. He sai
 
 def voiced() -> Annotation:
     """GRAU told by hand: partly quoted, quoted, reported, the author's; a loaded word in each of the first two."""
-    ends = [34, 57, 84, 93]
+    ends = [34, 57, 84, len(GRAU)]
     starts = [0, 35, 58, 85]
     said = {"speaker": "Felix Grau", "speaker_start": 0, "speaker_end": 10}
     told: list[dict[str, Any]] = [{"voice": "mixed"} | said, {"voice": "quoted"} | said, {"voice": "author"} | said, {"voice": "author"}]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from slant.data import Corpus, Quarantined, cross_corpora, find_duplicates, join_duplicates, make_dataset, official
-from slant.errors import ConfigError
+from slant.errors import ConfigError, DataError
 from slant.records import EXAMPLE_COLUMNS
 
 QUAY = "The harbour board approved the lease of the old fish quay on Tuesday evening."
@@ -93,10 +93,15 @@ def test_the_official_split_of_it_leaks_nothing() -> None:
 
 
 def test_the_other_way_round_is_another_corpus() -> None:
-    there, back = cross_corpora(first(), second()), cross_corpora(second(), first())
-    assert [q.what for q in back.quarantined] == ["0", "1", "2"]
-    assert (len(there.dataset), len(back.dataset)) == (6, 5)
-    assert there.fingerprint != back.fingerprint
+    # All of the first corpus stands in the second, exactly or nearly.
+    with pytest.raises(DataError, match="every row of babel stands in herald too. Nothing is left to test on"):
+        cross_corpora(second(), first())
+
+
+def test_corpora_of_one_name_are_refused() -> None:
+    one = corpus("babel", {"text": "The ferry sails at noon and returns before dark."})
+    with pytest.raises(ConfigError, match="data: both corpora are called babel. Give a table another name"):
+        cross_corpora(first(), one)
 
 
 # --- refusals

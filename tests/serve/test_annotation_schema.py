@@ -158,7 +158,9 @@ def places(value: Any, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str | i
 
 
 # No whole-numbered floats, in which alone the reader is stricter than the standard.
-JUNK = st.sampled_from([None, True, False, 0, 1, -1, 2, 10**400, 0.5, 1.5, -0.5, "", "x", "loaded", "against", "author", "mixed", [], [1], {}, {"x": 1}, DROP])
+JUNK = st.sampled_from(
+    [None, True, False, 0, 1, -1, 2, 10**400, 0.5, 1.5, -0.5, "", "x", "loaded", "against", "author", "mixed", [], [1], {}, {"x": 1}, DROP]
+)
 
 
 @given(st.sampled_from(sorted(places(document()), key=repr)), JUNK)

@@ -165,8 +165,8 @@ def test_the_summary_and_the_table_say_what_was_found() -> None:
 
 def test_the_loaded_rate_is_told_by_voice() -> None:
     words = plain(render_html(TEXT, ANNOTATION, title="Harbour vote"))
-    said = "Author’s words 4 of 11 sentences loaded (36%) 8 loaded words or phrases Quoted 1 of 1 sentence loaded (100%) 2 loaded words or phrases Model"
-    assert said in words and "in a quotation" in words
+    author = "Author’s words 4 of 11 sentences loaded (36%) 8 loaded words or phrases"
+    assert f"{author} Quoted 1 of 1 sentence loaded (100%) 2 loaded words or phrases Model" in words and "in a quotation" in words
 
 
 def test_each_voice_is_told_by_sign_or_words() -> None:

@@ -15,7 +15,9 @@ CASE = json.loads((Path(__file__).parents[1] / "cases" / "article.json").read_te
 TEXT, ANNOTATION = CASE["text"], annotation_from_json(CASE["annotation"])
 
 
-def sentence(start: int, voice: str | None, label: str = "loaded", *, abstained: bool = False, spans: tuple[AnnotatedSpan, ...] = ()) -> AnnotatedSentence:
+def sentence(
+    start: int, voice: str | None, label: str = "loaded", *, abstained: bool = False, spans: tuple[AnnotatedSpan, ...] = ()
+) -> AnnotatedSentence:
     return AnnotatedSentence(start, start + 1, "x", Label(label, 0.6, abstained), list(spans), voice)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from slant.records import AnnotatedSentence, AnnotatedSpan, Label
 from slant.serve import Annotator, voices
-from slant.text import find_quotations, find_words, span_voice, split_sentences
+from slant.text import Quotation, find_quotations, find_words, span_voice, split_sentences
 
 TEXT = (
     "Mayor Felix Grau called the deal “a heroic gift”. The vile plan was his. “It is shameful,” said Nadia Orsolo, who leads the union.\n\n"
@@ -81,19 +81,28 @@ def test_a_span_over_a_quotations_edge_goes_with_its_greater_part() -> None:
 
 def test_an_annotator_tells_voices_of_the_whole_document(annotator: Annotator, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(voices, "find_quotations", lambda text: asked.append(text) or find_quotations(text))  # type: ignore[func-returns-value]
+
+    def counted(text: str) -> list[Quotation]:
+        asked.append(text)
+        return find_quotations(text)
+
+    monkeypatch.setattr(voices, "find_quotations", counted)
     found = annotator.annotate(TEXT).sentences
     assert asked == [TEXT], "once a document"
     assert [(s.voice, s.speaker) for s in found] == [(s.voice, s.speaker) for s in voices.tell_voices(TEXT, untold(TEXT))]
-    assert {span.text: span.voice for s in found[:3] for span in s.spans} == {"heroic": "quoted", "vile": "author", "shameful": "quoted"}
+    spans = {span.text: span.voice for s in found[:3] for span in s.spans}
+    assert (spans["heroic"], spans["vile"], spans["shameful"]) == ("quoted", "author", "quoted")
 
 
 def test_a_score_sees_each_text_alone(annotator: Annotator) -> None:
     texts = ["“A vile plan,” said Nadia Orsolo.", "", "She said that it was shameful.", "“The vile plan"]
     found = annotator.score(texts)
-    assert [(s.voice, s.speaker, s.speaker_start) for s in found[:3]] == [("quoted", "Nadia Orsolo", 19), ("author", None, None), ("author", None, None)]
+    assert [(s.voice, s.speaker, s.speaker_start) for s in found[:3]] == [
+        ("quoted", "Nadia Orsolo", 20),
+        ("author", None, None),
+        ("author", None, None),
+    ]
     assert [span.voice for span in found[0].spans] == ["quoted"]
-    assert [span.voice for span in found[2].spans] == ["author"]
     assert annotator.annotate(" ".join(texts)).sentences[1].speaker == "Nadia Orsolo", "together, the second text has a speaker"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from slant.data.duplicates import normalise
 from slant.errors import ConfigError
@@ -70,21 +70,27 @@ def find_aliases(names: Iterable[str], *, people: bool = False) -> list[tuple[st
     return sorted(found)
 
 
-def merge_aliases(names: Iterable[str | None], *, more: Mapping[str, Iterable[str]] | None = None, people: bool = False) -> list[str | None]:
+def merge_aliases(
+    names: Iterable[str | None], *, more: Mapping[str, Sequence[str]] | None = None, rules: bool = True, people: bool = False
+) -> list[str | None]:
     """Each name as the first of its aliases; None stays None.
 
     Args:
         more: aliases that no rule can know, by the name to keep. A name listed there is joined as told and with nothing else.
+        rules: whether `find_aliases` joins the others.
 
-    Raises ConfigError when `more` gives one alias to two names.
+    Raises ConfigError when `more` gives one alias to two names, or a text where a list of aliases should be.
     """
     told: dict[str, str] = {}
     for kept, others in (more or {}).items():
+        if isinstance(others, str):
+            raise ConfigError(f"the aliases of {kept!r} are a text and no list", where="aliases", remedy=f"Write {{{kept}: [{others}]}}")
         for other in [kept, *others]:
             if told.setdefault(other, kept) != kept:
                 raise ConfigError(f"{other!r} is an alias of {told[other]!r} and of {kept!r}", where="aliases", remedy="Name it once")
     listed = list(names)
-    canonical = {name: same[0] for same in find_aliases((n for n in listed if n is not None and n not in told), people=people) for name in same}
+    sets = find_aliases((n for n in listed if n is not None and n not in told), people=people) if rules else []
+    canonical = {name: same[0] for same in sets for name in same}
     return [None if name is None else told.get(name, canonical.get(name, name)) for name in listed]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from slant.data.corpus import Corpus, Quarantined
 from slant.data.duplicates import find_duplicates
 from slant.data.examples import column, make_dataset
-from slant.errors import ConfigError
+from slant.errors import ConfigError, DataError
 
 __all__ = ["cross_corpora"]
 
@@ -27,6 +27,8 @@ def cross_corpora(train: Corpus, test: Corpus) -> Corpus:
         )
     if train.fingerprint == test.fingerprint:
         raise ConfigError(f"both corpora are the same {train.name}", where="data", remedy="Name another one for data.test")
+    if train.name == test.name:
+        raise ConfigError(f"both corpora are called {train.name}", where="data", remedy="Give a table another name: data.test.name=NAME")
     n = len(train.dataset)
     texts = [*column(train.dataset, "text"), *column(test.dataset, "text")]
     found = find_duplicates(texts)
@@ -36,6 +38,8 @@ def cross_corpora(train: Corpus, test: Corpus) -> Corpus:
     ids = column(test.dataset, "id")
     where = f"{train.path} and {test.path}"
     set_aside = [Quarantined(test.path, ids[i], f"duplicate of a row of {train.name}") for i in np.flatnonzero(copied)]
+    if copied.all():
+        raise DataError(f"every row of {test.name} stands in {train.name} too", where=test.path, remedy="Nothing is left to test on")
     kept = test.dataset.select(np.flatnonzero(~copied))
     rows = [_moved(row, corpus.name, part) for corpus, part, table in ((train, "train", train.dataset), (test, "test", kept)) for row in table]
     return Corpus(

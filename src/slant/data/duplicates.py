@@ -78,8 +78,8 @@ def find_duplicates(texts: Sequence[str], *, near: float = NEAR) -> Duplicates:
     """All pairs of texts that are equal or alike; the same for the same texts on any machine.
 
     Candidates come from MinHash; each is then measured exactly, so that no pair below `near` is reported. Near pairs are complete up to
-    the probabilities stated above, save within a set of more than 64 texts made from one template, where enough of them are reported to join
-    the set. Time and memory are linear in the texts' length.
+    the probabilities stated above, save among more than 64 texts made from one template, where each is
+    compared with a few only: as a rule enough to join them into one set. Time and memory are linear in the texts' length.
     """
     first_of: dict[str, int] = {}
     exact = []

@@ -24,6 +24,8 @@ MAX_CHARACTERS = 20_000
 #: Rows a batch, and the bytes of a table above which it goes to disk.
 _BATCH, _IN_MEMORY = 5_000, 256_000_000
 
+_TEXTS = frozenset(EXAMPLE_COLUMNS) - {"target_start", "target_end", "spans", "label_votes"}
+
 _FINGERPRINTED = ("id", "text", "task", "label", "target", "target_start", "target_end", "spans", "group")
 
 
@@ -130,6 +132,8 @@ def _check(row: Mapping[str, Any], where: str, seen: set[int]) -> None:
     if len(text) > MAX_CHARACTERS:
         refuse(f"the text has {len(text):,} characters, more than {MAX_CHARACTERS:,}", "Cut it into sentences; check the separator")
     for name, value in row.items():
+        if name in _TEXTS and value is not None and not isinstance(value, str):
+            refuse(f"the {name} {value!r} is no text", "Write it as a text")
         # JSON can spell half a surrogate pair; no file or tokenizer can hold it.
         if isinstance(value, str) and not _is_whole(value):
             refuse(f"the {name} holds half a character (a lone surrogate)", "Mend the text where it was cut")
@@ -138,7 +142,11 @@ def _check(row: Mapping[str, Any], where: str, seen: set[int]) -> None:
     task = TASKS[row["task"]]
     if row.get("label") is not None and row["label"] not in task.labels:
         refuse(f"unknown label {row['label']!r}", f"The labels of {task.name} are {', '.join(task.labels)}")
-    for span in row.get("spans") or ():
+    spans, votes = row.get("spans"), row.get("label_votes")
+    for name, value in (("spans", spans), ("label_votes", votes)):
+        if value is not None and not isinstance(value, list | tuple):
+            refuse(f"the {name} are no list", "Give a list, or nothing where there are none")
+    for span in spans or ():
         if not _is_span(span):
             refuse(f"{span!r} is no span", "A span is {start: whole number, end: whole number, label: text}")
         if not 0 <= span["start"] < span["end"] <= len(text):

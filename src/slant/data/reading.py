@@ -72,6 +72,8 @@ def read_csv(
             raise DataError(f"found {found}{expected}", where=str(path), remedy=remedy or f"Give a file separated by {delimiter!r} with a header")
         for fields in reader:
             where = f"{path}, line {reader.line_num}"
+            if not fields:
+                continue  # a blank line, such as the last
             if len(fields) != len(header):
                 raise DataError(f"{len(fields)} fields instead of {len(header)}", where=where, remedy=remedy or "Mend the row")
             yield where, dict(zip(header, fields, strict=True))

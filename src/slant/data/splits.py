@@ -116,7 +116,7 @@ def leave_one_out(
     if by not in dataset.column_names:
         raise ConfigError(f"split.by names no column: {by!r}", remedy=f"Columns: {', '.join(dataset.column_names)}")
     named = column(dataset, by)
-    values = np.asarray(merge_aliases(named, more=aliases, people=by == "target") if merge or aliases else named, object)
+    values = np.asarray(merge_aliases(named, more=aliases, rules=merge, people=by == "target"), object)
     groups, labels = column(dataset, "group"), column(dataset, "label")
     names = sorted({value for value in values if value is not None})
     if len(names) < 2:
@@ -171,6 +171,9 @@ def official(
     if leaks == "drop":
         selected &= ~_shares_group(groups, tested)
         trained &= ~_shares_group(groups, tested | selected)
+        if not trained.any() or (dev and not selected.any()):
+            problem = f"without the rows that share an article with test, {'dev' if trained.any() else 'train'} is empty"
+            raise DataError(problem, where="split.leaks=drop", remedy="Choose another split=, such as split=grouped_folds")
     if not dev:
         return [_with_dev("official", 0, trained, tested, groups, labels, dev_fraction, seed)]
     return [Split("official", 0, np.flatnonzero(trained), np.flatnonzero(selected), np.flatnonzero(tested))]

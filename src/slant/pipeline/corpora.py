@@ -72,9 +72,10 @@ def load_named(name: str, overrides: Sequence[str] = ()) -> tuple[DictConfig, Co
 
 def _qualified(override: str) -> str:
     """`root=FOLDER` as `data.root=FOLDER`; groups and dotted keys stay."""
-    key = override.partition("=")[0].lstrip("+~")
-    groups = {path.name for path in configs_folder().iterdir() if path.is_dir()} | {"seed", "threads", "name"}
-    return override if "." in key or key in groups else f"data.{override}"
+    mark = override[: len(override) - len(override.lstrip("+~"))]
+    key = override[len(mark) :].partition("=")[0]
+    groups = {path.name for path in configs_folder().iterdir() if path.is_dir()} | {"seed", "threads", "audit"}
+    return override if key.split(".")[0].split("@")[0] in groups else f"{mark}data.{override[len(mark) :]}"
 
 
 def describe(corpus: Corpus) -> Description:

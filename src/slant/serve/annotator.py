@@ -45,7 +45,8 @@ class Annotator:
     def annotate(self, text: str) -> Annotation:
         """Sentences, their labels and loaded spans, and whose words they are; all offsets are code points of `text` as it stands.
 
-        Voices and speakers come from the quotations of the whole document. A text without sentences gives an annotation without sentences. Raises DataError for one that is too long, or no Unicode text.
+        Voices and speakers come from the quotations of the whole document. A text without sentences gives an annotation without
+        sentences. Raises DataError for one that is too long, or no Unicode text.
         """
         _check(text)
         return Annotation(tell_voices(text, list(self._sentences(text))), [self.facts()])

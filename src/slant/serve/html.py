@@ -58,7 +58,14 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters |= {"visible": visible, "strength": strength, "verdict": verdict, "percent": _percent}
-    environment.globals |= {"say_sentence": _say_sentence, "say_span": _say_span, "say_voice": say_voice, "quoted": _quoted, "context": context, "reach": _REACH}
+    environment.globals |= {
+        "say_sentence": _say_sentence,
+        "say_span": _say_span,
+        "say_voice": say_voice,
+        "quoted": _quoted,
+        "context": context,
+        "reach": _REACH,
+    }
     return environment.get_template("article.html.j2")
 
 

@@ -231,7 +231,13 @@ def _next(words: Sequence[Word], first: int, at: int) -> int:
         if ahead < len(words) and words[ahead].lower == "the" and words[ahead].text == "the" and words[at].gap == "":
             ahead += 1
     else:
-        while ahead < len(words) and ahead - at < 3 and words[ahead].text.islower() and words[ahead].lower in speech.PARTICLES and words[ahead].gap == "":
+        while (
+            ahead < len(words)
+            and ahead - at < 3
+            and words[ahead].text.islower()
+            and words[ahead].lower in speech.PARTICLES
+            and words[ahead].gap == ""
+        ):
             ahead += 1
     if ahead > at and ahead < len(words) and all(words[place].gap == "" for place in range(at, ahead)) and _may_name(words, ahead):
         return ahead - at + 1
@@ -257,7 +263,7 @@ def _names_of(words: Sequence[Word], first: int, after: int, evidence: _Evidence
         first += 1
     if first == after:
         return
-    if after - first > 1 and is_national(words[first].lower) and not is_body(words[after - 1].lower):
+    if after - first > 1 and is_national(words[first].lower) and words[first + 1].text in evidence.starts:
         first += 1
     whole = is_body(words[after - 1].lower)
     title = next((at for at in range(after - 2, first - 1, -1) if words[at].lower in HONORIFICS), None)
@@ -271,7 +277,7 @@ def _names_of(words: Sequence[Word], first: int, after: int, evidence: _Evidence
 
 
 def _plain(words: Sequence[Word], first: int, after: int, titles: tuple[str, ...]) -> Iterator[Name]:
-    while after > first and words[after - 1].lower in HONORIFICS and not (after - first > 1 and words[first].lower not in HONORIFICS and not titles):
+    while after > first and words[after - 1].lower in HONORIFICS and (titles or after - first == 1 or words[first].lower in HONORIFICS):
         after -= 1
     if first == after or all(word.lower in SUFFIXES for word in words[first:after]):
         return
@@ -281,6 +287,7 @@ def _plain(words: Sequence[Word], first: int, after: int, titles: tuple[str, ...
     yield Name(tuple(words[first:after]), titles, first, article, sure)
 
 
+_ADJECTIVAL = ("ing", "ed", "ly", "less", "ful", "ous", "able", "ible")
 _NEVER_FIRST = FUNCTION | STARTERS | speech.OCCUPATIONS | speech.ADVERBS
 
 
@@ -295,5 +302,5 @@ def _is_ordinary(words: Sequence[Word], first: int, after: int, evidence: _Evide
         return False
     if word.lower in _NEVER_FIRST:
         return True
-    common = word.lower in GENERIC or word.lower in evidence.lower or word.lower.endswith(("ing", "ed", "ly"))
+    common = word.lower in GENERIC or word.lower in evidence.lower or word.lower.endswith(_ADJECTIVAL)
     return common and words[first + 1].text in evidence.starts

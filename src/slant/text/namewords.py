@@ -5,7 +5,20 @@ from __future__ import annotations
 from slant.text import abbreviations, speech
 from slant.text.speech import listed
 
-__all__ = ["BODY_HEADS", "CONNECTORS", "FUNCTION", "GENERIC", "HONORIFICS", "NATIONAL", "PLACE_BEFORE", "PREFIXES", "SUFFIXES", "UNSAID", "is_national"]
+__all__ = [
+    "BODY_HEADS",
+    "CONNECTORS",
+    "FIRM_HEADS",
+    "FUNCTION",
+    "GENERIC",
+    "HONORIFICS",
+    "NATIONAL",
+    "PLACE_BEFORE",
+    "PREFIXES",
+    "SUFFIXES",
+    "UNSAID",
+    "is_national",
+]
 
 #: Titles that stand before a name and are no part of it.
 HONORIFICS = abbreviations.TITLES | listed(
@@ -25,9 +38,24 @@ HONORIFICS = abbreviations.TITLES | listed(
 #: After a name's last word: "Osric IV", "Ilya Orlov Jr".
 SUFFIXES = listed("jr sr esq ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi phd md qc kc mbe obe cbe")
 
-#: What names of organisations, laws and firms end in.
-BODY_HEADS = speech.BODIES | listed(
+#: What names of firms end in; news leaves it out: "Northgate" for "Northgate Energy".
+FIRM_HEADS = listed(
     """
+    airlines airways capital chemicals clinics company consortium corp corporation dairies developments electric electronics energy
+    engineering entertainment estates express facades farms finance foods forestry gas group health healthcare holding holdings homes hotels
+    inc industries insurance international labs laboratories limited logistics ltd metals mills mining minerals motors networks oil partners
+    petroleum pharma pharmaceuticals plc power properties rail railways relief resources robotics semiconductors services shipping software
+    solutions steel steelworks stores supermarkets systems technologies technology telecom telecoms textiles timber tobacco transport ventures
+    water works
+    """
+)
+
+#: What names of organisations, laws and firms end in.
+BODY_HEADS = (
+    FIRM_HEADS
+    | speech.BODIES
+    | listed(
+        """
     academy accord act administration airlines airport airways archive army arsenal bill bridge brigade broadcasting brotherhood cathedral
     centre center charter choir church churches circle clinic clinics code college commons communities company consortium constitution
     corporation corps council cup daily department diocese directorate district division energy exchange express facility faculty fair
@@ -42,6 +70,7 @@ BODY_HEADS = speech.BODIES | listed(
     theater times tower trades transit transport transportation treaty tribunal tribune trusts tv unit united unions utilities water waterworks
     week weekly works workers workshop yard
     """
+    )
 )
 
 #: Between a body's head and the rest of its name: "Bank of Lorrace", "Ministry for the Environment".
@@ -114,6 +143,7 @@ _NOUNS = listed(
     watch water ways weather week weeks west winter witnesses women words work workers years youth zone
     dozens hundreds scores millions plenty nights mornings evening morning noon midnight dawn dusk autumn spring ninety twenty thirty forty
     fifty sixty seventy eighty four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen
+    finance interior home defence defense environment treasury transport foreign agriculture culture tech
     fourth fifth sixth seventh eighth ninth tenth hundred thousand billion nearly roughly barely hardly
     """
 )
