@@ -52,8 +52,8 @@ def test_readme_command(command: str, request: pytest.FixtureRequest, tiny_encod
     done = run(command, workplace, tiny_encoder)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    if "--html" in command:
-        assert (workplace / "article.html").stat().st_size > 2000
+    if page := re.search(r"--html (\S+)", command):
+        assert (workplace / page[1]).stat().st_size > 2000
 
 
 @pytest.mark.xdist_group("readme")
