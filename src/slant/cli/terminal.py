@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from slant.records import Annotation
-from slant.report import score_rows
+from slant.report import not_beaten, score_rows
 from slant.serve.article import LoadedWord, Part, context, count, lay_out, rank_words, say_voice, strength, verdict, visible
 from slant.serve.summary import SENTENCE_VOICES, SPAN_VOICES, Summary, summarise
 
@@ -58,7 +58,8 @@ def format_scores(scores: Mapping[str, Any], *, width: int = 100) -> str:
     head = f"Test scores on {rows:,} rows in {groups:,} groups (bootstrap over groups) beside the trivial floors"
     rows = score_rows(scores)
     needed = sum(max(map(cell_len, column)) + 2 for column in zip(*rows, strict=True))
-    return "\n".join([_render([head], width, False), "", _render([_table(rows)], max(width, needed), False)])
+    told = [_render([line], width, False) for line in not_beaten(scores)]
+    return "\n".join([_render([head], width, False), "", _render([_table(rows)], max(width, needed), False), *([""] if told else []), *told])
 
 
 def _summary(annotation: Annotation) -> str:

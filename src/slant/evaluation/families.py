@@ -60,7 +60,7 @@ class Family:
 
 def metric_families(predictions: Predictions) -> list[Family]:
     """The families a table can be judged by: sentences and coverage always, words and spans where both sides are there."""
-    families = [_sentences(predictions), _coverage(predictions)]
+    families = [_sentences(predictions), _coverage(predictions), *_targets(predictions)]
     spanned = ~(np.asarray(predictions.table["spans_gold"].is_null()) | np.asarray(predictions.table["spans_pred"].is_null()))
     worded = spanned & ~np.asarray(predictions.table["word_scores"].is_null())
     if worded.any():
@@ -116,6 +116,56 @@ def _sentences(predictions: Predictions) -> Family:
     names_of_metrics = ("accuracy", "macro_f1", "weighted_f1", *(f"f1_{label}" for label in labels))
     names_of_metrics += ("f_avg_pooled",) if {"favor", "against"} <= set(labels) else ()
     return Family((*names_of_metrics, "mcc", "auroc", "brier", "ece"), len(rows), names, compute, {"auroc": reason})
+
+
+#: With more targets than this a score for each says nothing.
+MAX_TARGETS = 20
+
+
+def _targets(predictions: Predictions) -> list[Family]:
+    """For a stance table of two to twenty targets: the mean over targets of F_avg, and each target's own F_avg and macro F1.
+
+    F_avg is the mean F1 of favor and against (SemEval-2016 Task 6, Mohammad et al. 2016); its mean over targets weighs them alike, where
+    `f_avg_pooled` weighs them by their rows.
+    """
+    labels = predictions.meta.labels
+    rows = predictions.select(predictions.label_index("gold") >= 0)
+    names = sorted({target for target in rows.column("target").tolist() if target is not None})
+    if not {"favor", "against"} <= set(labels) or not 2 <= len(names) <= MAX_TARGETS:
+        return []
+    favor, against, k = labels.index("favor"), labels.index("against"), len(labels)
+
+    def judged(chosen: Predictions, targets: list[str]) -> tuple[tuple[str, ...], Floats]:
+        groups_named, groups = _grouped(chosen)
+        number = np.array([targets.index(target) for target in chosen.column("target").tolist()], np.int64)
+        cells = (number * k + chosen.label_index("gold")) * k + chosen.label_index("pred")
+        return groups_named, _sums(groups, len(groups_named), bins=cells, n_bins=len(targets) * k * k)
+
+    def counted(weights: Weights, statistics: Floats, n: int) -> Floats:
+        return np.asarray((weights.astype(np.float64) @ statistics).reshape(-1, n, k, k))
+
+    def mean_family() -> Family:
+        chosen = rows.select(np.array([target is not None for target in rows.column("target").tolist()]))
+        groups, statistics = judged(chosen, names)
+
+        def compute(weights: Weights, limit: int | None) -> dict[str, Floats]:
+            counts = counted(weights, statistics, len(names))
+            each = [f_avg_pooled(counts[:, i], favor=favor, against=against) for i in range(len(names))]
+            return {"f_avg_mean_over_targets": np.mean(each, axis=0)}
+
+        return Family(("f_avg_mean_over_targets",), len(chosen), groups, compute, {})
+
+    def one_family(name: str) -> Family:
+        chosen = rows.select(rows.column("target") == name)
+        groups, statistics = judged(chosen, [name])
+
+        def compute(weights: Weights, limit: int | None) -> dict[str, Floats]:
+            counts = counted(weights, statistics, 1)[:, 0]
+            return {f"f_avg/{name}": f_avg_pooled(counts, favor=favor, against=against), f"macro_f1/{name}": f1_macro(counts)}
+
+        return Family((f"f_avg/{name}", f"macro_f1/{name}"), len(chosen), groups, compute, {})
+
+    return [mean_family(), *(one_family(name) for name in names)]
 
 
 def _coverage(predictions: Predictions) -> Family:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from slant.errors import DataError
-from slant.evaluation.bootstrap import Weights, group_weights, interval
+from slant.evaluation.bootstrap import Floats, Weights, group_weights, interval
 from slant.evaluation.families import Family, metric_families
 from slant.evaluation.predictions import Predictions, predictions_hash
 
@@ -40,19 +40,33 @@ def score(
     is shipped is judged. Words a model did not read (`rows_truncated`) are judged by `span_partial_f1` only. AUROC and average
     precision are exact; their intervals too while there are at most 4,096 unique scores, above that on quantile bins.
 
-    `floors` are predictions of trivial models over the same rows (seeds may differ), scored alike and with the same resamples.
+    `floors` are predictions of trivial models over the same rows (seeds may differ), scored alike and with the same resamples; each
+    floor's `difference[name]` is {"value", "lo", "hi"} of ours minus the floor's.
     Raises DataError for a split that is not there, for several splits when none is named, and for floors over other rows.
     """
     chosen = _one_split(predictions, split)
     name = str(chosen.column("split")[0])
-    result = _scored(chosen, resamples, seed, level)
+    result, ours = _scored(chosen, resamples, seed, level)
     result["bootstrap"] = {"unit": "group", "resamples": resamples, "seed": seed, "level": level}
     result["floors"] = {}
     for floor, other in (floors or {}).items():
         below = _one_split(other, name)
         _check_same_rows(chosen, below, floor)
-        result["floors"][floor] = _scored(below, resamples, seed, level)
+        result["floors"][floor], theirs = _scored(below, resamples, seed, level)
+        result["floors"][floor]["difference"] = _differences(result, result["floors"][floor], ours, theirs, level)
     return result
+
+
+def _differences(
+    result: dict[str, Any], below: dict[str, Any], ours: dict[str, Floats], theirs: dict[str, Floats], level: float
+) -> dict[str, dict[str, float]]:
+    """Ours minus the floor's, metric by metric, with the interval of the difference: both are of the same draws of groups."""
+    found = {}
+    for name in ours.keys() & theirs.keys():
+        value, other = result["metrics"][name]["value"], below["metrics"][name]["value"]
+        low, high = interval(ours[name] - theirs[name], level)
+        found[name] = {"value": value - other, "lo": low, "hi": high}
+    return dict(sorted(found.items()))
 
 
 def _one_split(predictions: Predictions, split: str | None) -> Predictions:
@@ -78,17 +92,21 @@ def _check_same_rows(ours: Predictions, floor: Predictions, name: str) -> None:
         raise DataError(problem, where=floor.where, remedy="Predict the floor over the same corpus and split")
 
 
-def _scored(predictions: Predictions, resamples: int, seed: int, level: float) -> dict[str, Any]:
+def _scored(predictions: Predictions, resamples: int, seed: int, level: float) -> tuple[dict[str, Any], dict[str, Floats]]:
+    """The scores, and each metric's values in the resamples, where it has an interval."""
     meta = predictions.meta
     drawn: dict[int, Weights] = {}
     metrics: dict[str, dict[str, Any]] = {}
+    resampled: dict[str, Floats] = {}
     for family in metric_families(predictions):
         n_groups = len(family.groups)
         if n_groups > 1 and n_groups not in drawn:
             drawn[n_groups] = group_weights(n_groups, resamples, seed)
-        metrics |= _entries(family, drawn.get(n_groups), level)
+        entries, samples = _entries(family, drawn.get(n_groups), level)
+        metrics |= entries
+        resampled |= samples
     gold = predictions.label_index("gold")
-    return {
+    scores = {
         "task": meta.task,
         "task_version": meta.task_version,
         "labels": list(meta.labels),
@@ -108,16 +126,18 @@ def _scored(predictions: Predictions, resamples: int, seed: int, level: float) -
             "predictions": predictions_hash(predictions),
         },
     }
+    return scores, resampled
 
 
-def _entries(family: Family, weights: Weights | None, level: float) -> dict[str, dict[str, Any]]:
+def _entries(family: Family, weights: Weights | None, level: float) -> tuple[dict[str, dict[str, Any]], dict[str, Floats]]:
     n_groups = len(family.groups)
     blank = {"value": None, "lo": None, "hi": None, "n": family.units, "groups": n_groups}
     if not family.units:
-        return {name: blank | {"reason": "no row has a gold label"} for name in family.names}
+        return {name: blank | {"reason": "no row has a gold label"} for name in family.names}, {}
     values = family.compute(np.ones((1, n_groups), np.float32), None)
     samples = {} if weights is None else family.compute(weights, RANKING_BINS)
     entries: dict[str, dict[str, Any]] = {}
+    kept: dict[str, Floats] = {}
     for name in family.names:
         value = float(values[name][0])
         if math.isnan(value):
@@ -132,4 +152,5 @@ def _entries(family: Family, weights: Weights | None, level: float) -> dict[str,
             entries[name]["reason"] = f"undefined in {undefined:.0%} of the resamples, so no interval"
             continue
         entries[name]["lo"], entries[name]["hi"] = interval(samples[name], level)
-    return entries
+        kept[name] = samples[name]
+    return entries, kept

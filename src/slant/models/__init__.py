@@ -12,13 +12,20 @@ if TYPE_CHECKING:
     from slant.models.encoder_heads import EncoderHeads
     from slant.models.linear import Linear
     from slant.models.prior import Prior
+    from slant.models.soft_vote import SoftVote
+    from slant.models.target_heads import TargetHeads
+    from slant.models.target_linear import TargetLinear
 
 __all__ = [
+    "CLASSIFIERS",
     "Classifier",
     "EncoderHeads",
     "Linear",
     "PointsAtWords",
     "Prior",
+    "SoftVote",
+    "TargetHeads",
+    "TargetLinear",
     "TextEncoder",
     "label_indices",
     "open_encoder",
@@ -28,9 +35,16 @@ _HOMES = {
     "EncoderHeads": "slant.models.encoder_heads",
     "Linear": "slant.models.linear",
     "Prior": "slant.models.prior",
+    "SoftVote": "slant.models.soft_vote",
+    "TargetHeads": "slant.models.target_heads",
+    "TargetLinear": "slant.models.target_linear",
     "TextEncoder": "slant.models.encoder",
     "open_encoder": "slant.models.encoder",
 }
+
+
+#: The classes that are classifiers: what a saved vote may name.
+CLASSIFIERS = ("EncoderHeads", "Linear", "Prior", "SoftVote", "TargetHeads", "TargetLinear")
 
 
 def __getattr__(name: str) -> Any:

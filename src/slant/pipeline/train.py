@@ -24,7 +24,7 @@ from slant.data.examples import without_nulls
 from slant.errors import DataError
 from slant.evaluation import PredictionsMeta, make_predictions, predictions_hash, score, write_predictions
 from slant.files import write_atomic
-from slant.labels import Task, get_task
+from slant.labels import LOADED, Task, get_task
 from slant.models import Classifier
 from slant.models.encoder.cache import default_cache_folder
 from slant.pipeline.audit import audit_run
@@ -105,7 +105,7 @@ def train(cfg: DictConfig, folder: Path) -> TrainResult:
         result = _judge(cfg, folder, tables, meta)
         scores = result[0] | {"cost": _cost(started)}
         bundle = None
-        if cfg.publish.enabled:
+        if cfg.publish.enabled and task.name == LOADED.name:
             bundle = _publish(cfg, task, folder, corpus, dataset, splits, model, meta, scores)
         scores["cost"] = _cost(started)
         with write_atomic(folder / "scores.json") as part:
@@ -179,9 +179,9 @@ def _fold(
         if len(dev_rows):
             mine.append(predict_columns(model, dev_rows, split="dev", **about))
         tables.model += mine
-        for name, node in cfg.evaluation.floors.items():
+        for name, node in _floors(cfg).items():
             floor: Classifier = build(node, f"evaluation.floors.{name}")
-            floor.fit(train_rows, None, seed=cfg.seed)
+            floor.fit(train_rows, dev_rows if len(dev_rows) else None, seed=cfg.seed)
             tables.floors.setdefault(name, []).append(predict_columns(floor, test_rows, split="test", **about))
         if child:
             found = score(make_predictions(mine[0], meta), resamples=100, seed=cfg.seed)
@@ -189,6 +189,18 @@ def _fold(
             child.set_tags({"slant.fold": split.fold, "slant.split": split.name, "slant.kind": "fold"})
             child.log_params({"fold": split.fold, "seed": cfg.seed, "train_rows": len(train_rows), "test_rows": len(test_rows)})
     return model
+
+
+def _floors(cfg: DictConfig) -> dict[str, Any]:
+    """The configured floors, and beside a model that reads a target its twin that does not."""
+    floors = dict(cfg.evaluation.floors)
+    twin = cfg.model.copy()
+    parts = [node for node in (twin, *twin.get("members", {}).values()) if "blind" in node]
+    if any(not node.blind for node in parts):
+        for node in parts:
+            node.blind = True
+        floors["target_blind"] = twin
+    return floors
 
 
 def _judge(cfg: DictConfig, folder: Path, tables: _Tables, meta: PredictionsMeta) -> tuple[dict[str, Any], str]:

@@ -115,13 +115,12 @@ def words_of(text: str, start: int, end: int, sentence: int) -> list[Word]:
 
 def _named_part(word: str) -> tuple[int, str]:
     """The part of a compound that may be a name, and how many characters precede it: the capitalised parts that follow one another."""
-    offset, parts = 0, word.split("-")
-    while len(parts) > 1 and not parts[0][:1].isupper():
-        offset, parts = offset + len(parts[0]) + 1, parts[1:]
-    if not parts[0][:1].isupper():
+    parts = word.split("-")
+    first = next((number for number, part in enumerate(parts) if part[:1].isupper()), None)
+    if first is None:
         return 0, word
-    count = next((number for number, part in enumerate(parts) if not part[:1].isupper()), len(parts))
-    return offset, "-".join(parts[:count])
+    after = next((number for number in range(first, len(parts)) if not parts[number][:1].isupper()), len(parts))
+    return len("-".join(parts[:first])) + (first > 0), "-".join(parts[first:after])
 
 
 def read_names(text: str) -> Reading:
@@ -133,7 +132,7 @@ def read_names(text: str) -> Reading:
         offset = len(reading.words)
         reading.words += words
         reading.bounds.append((sentence.start, sentence.end))
-        if _is_heading(words):
+        if text[sentence.end - 1] != "." and _is_heading(words):
             reading.headings.add(number)
         else:
             runs += [(offset + first, offset + after) for first, after in _runs(words)]
@@ -231,13 +230,7 @@ def _next(words: Sequence[Word], first: int, at: int) -> int:
         if ahead < len(words) and words[ahead].lower == "the" and words[ahead].text == "the" and words[at].gap == "":
             ahead += 1
     else:
-        while (
-            ahead < len(words)
-            and ahead - at < 3
-            and words[ahead].text.islower()
-            and words[ahead].lower in speech.PARTICLES
-            and words[ahead].gap == ""
-        ):
+        while ahead < len(words) and ahead - at < 3 and words[ahead].text in speech.PARTICLES and words[ahead].gap == "":
             ahead += 1
     if ahead > at and ahead < len(words) and all(words[place].gap == "" for place in range(at, ahead)) and _may_name(words, ahead):
         return ahead - at + 1

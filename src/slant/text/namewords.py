@@ -16,6 +16,7 @@ __all__ = [
     "PLACE_BEFORE",
     "PREFIXES",
     "SUFFIXES",
+    "SURNAMES_TOO",
     "UNSAID",
     "is_national",
 ]
@@ -73,6 +74,11 @@ BODY_HEADS = (
     )
 )
 
+#: Of these, what is as often a surname: only an article tells which it is.
+SURNAMES_TOO = listed(
+    "park house bridge field fields forest forests post guard fair week bill temple mills mill lodge market street yard bank press order"
+)
+
 #: Between a body's head and the rest of its name: "Bank of Lorrace", "Ministry for the Environment".
 CONNECTORS = listed("of for")
 
@@ -97,7 +103,7 @@ FUNCTION = (
     | speech.INDEFINITE
     | speech.SUBJECTS
     | listed("not no yes if as and or but than then that this who him her us me your my our its mine yours hers ours theirs more most less fewer")
-    | listed("such same own very much many several either neither nor every each none will let let's please thanks thank hello dear hey oh ah")
+    | listed("such same own very much many several either neither nor every each none let let's please thanks thank hello dear hey oh ah")
 )
 
 _ADJECTIVES = listed(
