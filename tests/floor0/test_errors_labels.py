@@ -60,5 +60,5 @@ def test_an_unknown_task_is_told_the_known_ones() -> None:
 
 def test_example_columns_are_the_contract() -> None:
     assert " ".join(EXAMPLE_COLUMNS) == (
-        "id text task label target target_start target_end spans group outlet leaning topic voice speaker source label_votes"
+        "id text task label target target_start target_end spans group outlet leaning topic voice speaker source label_votes part"
     )

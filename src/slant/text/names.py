@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from slant.text import speech
 from slant.text.abbreviations import STARTERS
-from slant.text.namewords import BODY_HEADS, CONNECTORS, FUNCTION, GENERIC, HONORIFICS, SUFFIXES, UNSAID, is_national
+from slant.text.namewords import BODY_HEADS, CONNECTORS, FUNCTION, GENERIC, HONORIFICS, SUFFIXES, SURNAMES_TOO, UNSAID, is_national
 from slant.text.sentences import split_sentences
 from slant.text.words import find_words
 
@@ -158,7 +158,7 @@ def _gather(words: Sequence[Word], runs: Sequence[tuple[int, int]]) -> _Evidence
         if words[first].opens:
             continue
         starts.add(words[first].text)
-        if after - first == 1 or not is_body(words[after - 1].lower):
+        if after - first == 1 or words[after - 1].lower in SURNAMES_TOO or not is_body(words[after - 1].lower):
             solo.add(words[after - 1].text)
         if after - first > 1:
             pairs.add((words[first].text, words[first + 1].text))
