@@ -16,6 +16,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = {
     "train": ("slant.cli.train", "run an experiment: Hydra's command line, e.g. slant train experiment=loaded/demo"),
     "data": ("slant.cli.data", "corpora: list, show, audit, get"),
+    "predictions": ("slant.cli.predictions", "export predictions in an official scorer's layout"),
     "annotate": ("slant.cli.annotate", "mark loaded language in a text, from a bundle alone"),
     "verify": ("slant.cli.verify", "check a bundle: format, digests, golden answers"),
     "cache": ("slant.cli.cache", "the encoder cache: its size, or clear it"),

@@ -38,18 +38,19 @@ class Prepared:
 def prepare(dataset: Dataset) -> Prepared:
     """Leave boilerplate out but once, then join the groups that share a sentence.
 
-    A notice that stands in a hundred articles would otherwise make them one group, and nothing could be split. Of each such text the row with the
-    least id stays; what is left of it joins nothing.
+    A notice that stands in a hundred articles would otherwise make them one group, and nothing could be split. Of each such text the rows of the
+    corpus's official test part stay, so that it is tested whole; where there are none, the row with the least id stays.
     """
     duplicates = find_duplicates(column(dataset, "text"))
-    ids, groups = column(dataset, "id"), column(dataset, "group")
+    ids, groups, parts = column(dataset, "id"), column(dataset, "group"), column(dataset, "part")
     together: dict[int, list[int]] = defaultdict(list)
     for row, first in enumerate(duplicates.sets(len(ids)).tolist()):
         together[first].append(row)
     left_out: set[int] = set()
     for rows in together.values():
         if len(rows) > BOILERPLATE and len({groups[row] for row in rows}) > BOILERPLATE:
-            left_out |= set(rows) - {min(rows, key=ids.__getitem__)}
+            tested = {row for row in rows if parts[row] is not None and "test" in parts[row]}
+            left_out |= set(rows) - (tested or {min(rows, key=ids.__getitem__)})
     if left_out:
         dataset = dataset.select([row for row in range(len(ids)) if row not in left_out])
         duplicates = find_duplicates(column(dataset, "text"))
