@@ -2,7 +2,8 @@
 
     python scripts/bench_study.py experiments/01-babe-heads data.root=FOLDER [--only NAME …]
 
-`runs.json` names the runs and their overrides; arguments with `=` are added to each but are not recorded, as they name places. Encodings go to a
+`runs.json` names the runs and their overrides; arguments with `=` are added to each but are not recorded, as they name places. Where it has
+`places`, they are given by name (`newsmtsc=FOLDER`), and each run whose name begins so gets those that it lists. Encodings go to a
 cache of the study's own that begins empty, so that the first run is a first run. Writes `results.json` after every run, and `resolved/NAME.yaml`.
 """
 
@@ -25,6 +26,16 @@ from slant.files import write_atomic
 from slant.pipeline import compose_config
 
 KEPT = ("value", "lo", "hi")
+JUDGED = ("macro_f1", "f_avg_pooled")
+
+
+def places_of(name: str, study: dict[str, Any], given: list[str]) -> list[str]:
+    """The overrides that name places for one run."""
+    if "places" not in study:
+        return given
+    known = dict(place.split("=", 1) for place in given)
+    prefix = max((prefix for prefix in study["places"] if name.startswith(prefix)), key=len, default=None)
+    return [f"{key}={known[place]}" for key, place in study["places"].get(prefix, {}).items()]
 
 
 def run_one(overrides: list[str], places: list[str], home: Path) -> dict[str, Any]:
@@ -47,6 +58,7 @@ def run_one(overrides: list[str], places: list[str], home: Path) -> dict[str, An
         "fingerprints": scores["fingerprints"],
         "metrics": {name: {key: value[key] for key in KEPT} for name, value in scores["metrics"].items()},
         "floors": {name: {m: v["value"] for m, v in floor["metrics"].items()} for name, floor in scores["floors"].items()},
+        "differences": {name: {m: floor["difference"].get(m) for m in JUDGED} for name, floor in scores["floors"].items()},
     }
 
 
@@ -56,7 +68,8 @@ def main() -> int:
     parser.add_argument("places", nargs="*")
     parser.add_argument("--only", nargs="+")
     args = parser.parse_args()
-    runs: dict[str, list[str]] = json.loads((args.study / "runs.json").read_text(encoding="utf-8"))["runs"]
+    study = json.loads((args.study / "runs.json").read_text(encoding="utf-8"))
+    runs: dict[str, list[str]] = study["runs"]
     target = args.study / "results.json"
     results: dict[str, Any] = json.loads(target.read_text(encoding="utf-8")) if args.only and target.exists() else {"runs": {}}
     results["machine"] = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
@@ -66,7 +79,7 @@ def main() -> int:
             if args.only and name not in args.only:
                 continue
             (args.study / "resolved" / f"{name}.yaml").write_text(OmegaConf.to_yaml(compose_config(overrides)), encoding="utf-8")
-            results["runs"][name] = run_one(overrides, args.places, Path(home))
+            results["runs"][name] = run_one(overrides, places_of(name, study, args.places), Path(home))
             with write_atomic(target) as part:
                 part.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
             shown = results["runs"][name]["metrics"]["macro_f1"]["value"]

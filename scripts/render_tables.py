@@ -112,6 +112,38 @@ def newsroom_transfer() -> str:
     return to_markdown(rows)
 
 
+STANCE = ("macro_f1", "f_avg_pooled", "f_avg_mean_over_targets")
+
+
+def stance_scores() -> str:
+    """Every run with its intervals, its floors, and how far it is above its target-blind twin."""
+    rows = [["run", "rows", *STANCE, "macro_f1 above its blind twin"]]
+    for name, run in _results("05-stance")["runs"].items():
+        found = (run.get("differences") or {}).get("target_blind", {}).get("macro_f1")
+        above = "–" if found is None else f"{found['value']:+.3f} ({found['lo']:+.3f} to {found['hi']:+.3f})"
+        rows.append([name, f"{run['rows']:,}", *(_cell(run, metric) for metric in STANCE), above])
+    return to_markdown(rows)
+
+
+def stance_floors() -> str:
+    runs = _results("05-stance")["runs"]
+    rows = [["run", "floor", *STANCE]]
+    for name in ("semeval-vote", "unseen-heads", "newsmtsc-rw-heads", "newsmtsc-mt-heads", "newsroom-heads"):
+        for floor, below in runs[name]["floors"].items():
+            values = [f"{below[m]:.3f}" if below.get(m) is not None else "–" for m in STANCE]
+            rows.append([name, floor.replace("_", " "), *values])
+    return to_markdown(rows)
+
+
+def stance_targets() -> str:
+    """F_avg of each SemEval-2016 target, fixed and unseen."""
+    runs = _results("05-stance")["runs"]
+    metrics = sorted(metric for metric in runs["semeval-vote"]["metrics"] if metric.startswith("f_avg/"))
+    rows = [["target", "semeval-vote", "unseen-heads"]]
+    rows += [[metric.partition("/")[2], *(_cell(runs[name], metric) for name in ("semeval-vote", "unseen-heads"))] for metric in metrics]
+    return to_markdown(rows)
+
+
 def audit_known() -> str:
     rows = [["corpus", "fault", "known", "found", "by the finding"]]
     for row in _results("04-audit")["known"]:
@@ -145,6 +177,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "newsroom-agreement": newsroom_agreement,
     "newsroom-spans": newsroom_spans,
     "newsroom-transfer": newsroom_transfer,
+    "stance-scores": stance_scores,
+    "stance-floors": stance_floors,
+    "stance-targets": stance_targets,
     "audit-known": audit_known,
     "audit-counts": audit_counts,
     "audit-scale": audit_scale,

@@ -29,13 +29,14 @@ class Linear:
         C: inverse strength of the regularisation.
         min_df: n-grams in fewer training texts are dropped.
         max_features: the most frequent n-grams kept, of each kind.
+        balanced: weigh every label alike in training, however rare it is.
     """
 
-    def __init__(self, *, task: str = "loaded", C: float = 1.0, min_df: int = 2, max_features: int = 200_000) -> None:
+    def __init__(self, *, task: str = "loaded", C: float = 1.0, min_df: int = 2, max_features: int = 200_000, balanced: bool = False) -> None:
         self.labels = get_task(task).labels
         self.task = task
         self.decision = Decision()
-        self.C, self.min_df, self.max_features = C, min_df, max_features
+        self.C, self.min_df, self.max_features, self.balanced = C, min_df, max_features, balanced
         self.pipeline: Any = None
 
     def fit(self, train: Dataset, dev: Dataset | None, *, seed: int) -> Self:
@@ -50,7 +51,12 @@ class Linear:
                 ("characters", TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), **common)),
             ]
         )
-        self.pipeline = Pipeline([("grams", grams), ("logistic", LogisticRegression(C=self.C, max_iter=1000, random_state=seed))])
+        self.pipeline = Pipeline(
+            [
+                ("grams", grams),
+                ("logistic", LogisticRegression(C=self.C, max_iter=1000, random_state=seed, class_weight="balanced" if self.balanced else None)),
+            ]
+        )
         self.pipeline.fit(column(train, "text"), label_indices(train, self.labels))
         return self
 

@@ -43,6 +43,7 @@ class TargetHeads:
         window: words on either side of a mention.
         C: inverse strengths of the regularisation, on standardised features; of several the one of least log loss on dev is taken, without a dev
             part the first.
+        balanced: weigh every label alike in training, however rare it is.
         blind: hide the target: the sentence's state alone, one head. The twin that a stance model must beat.
     """
 
@@ -54,6 +55,7 @@ class TargetHeads:
         reads: str = "mention",
         window: int = 6,
         C: Sequence[float] = (0.001,),
+        balanced: bool = False,
         blind: bool = False,
     ) -> None:
         if reads not in READS:
@@ -62,6 +64,7 @@ class TargetHeads:
             raise ConfigError(f"model.C is {list(C)}", remedy="Give one or more numbers above 0")
         self.labels = get_task(task).labels
         self.encoder, self.task, self.reads, self.window, self.C, self.blind = encoder, task, reads, window, tuple(C), blind
+        self.balanced = balanced
         self.decision = Decision()
         #: By target, "" for all: weights `(k, d)` and biases `(k,)`.
         self.heads: dict[str, tuple[Floats, Floats]] = {}
@@ -83,11 +86,11 @@ class TargetHeads:
 
     def _fit_heads(self, features: Floats, gold: npt.NDArray[np.int64], keys: list[str], C: float, seed: int) -> dict[str, tuple[Floats, Floats]]:
         named = np.array(keys, object)
-        heads = {"": _fit(features, gold, len(self.labels), C, seed)}
+        heads = {"": _fit(features, gold, len(self.labels), C, seed, self.balanced)}
         for key in sorted(set(keys) - {""}):
             rows = named == key
             if len(set(gold[rows].tolist())) > 1:
-                heads[key] = _fit(features[rows], gold[rows], len(self.labels), C, seed)
+                heads[key] = _fit(features[rows], gold[rows], len(self.labels), C, seed, self.balanced)
         return heads
 
     # -- answering ------------------------------------------------------------------------------------------------
@@ -181,12 +184,13 @@ def _around(states: States, i: int, start: int | None, end: int | None, window: 
     return np.concatenate([target, near.mean(axis=0) if len(near) else target]).astype(np.float64)
 
 
-def _fit(features: Floats, gold: npt.NDArray[np.int64], k: int, C: float, seed: int) -> tuple[Floats, Floats]:
+def _fit(features: Floats, gold: npt.NDArray[np.int64], k: int, C: float, seed: int, balanced: bool) -> tuple[Floats, Floats]:
     """Weights `(k, d)` and biases `(k,)` on the features as they are; a label that does not occur gets a bias that rules it out."""
     from sklearn.linear_model import LogisticRegression
 
     mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
-    fitted = LogisticRegression(C=C, max_iter=300, random_state=seed).fit(((features - mean) / scale).astype(np.float32), gold)
+    logistic = LogisticRegression(C=C, max_iter=300, random_state=seed, class_weight="balanced" if balanced else None)
+    fitted = logistic.fit(((features - mean) / scale).astype(np.float32), gold)
     coefficients, intercepts = fitted.coef_.astype(np.float64), fitted.intercept_.astype(np.float64)
     if len(fitted.classes_) == 2:
         # Two labels have one row of coefficients, for the second.

@@ -34,7 +34,7 @@ class TargetLinear:
     target gets the one fitted on all; with "text" the sentence is read as it stands, by one model.
 
     Args:
-        task, C, min_df, max_features: as `Linear`.
+        task, C, min_df, max_features, balanced: as `Linear`.
         reads: "mention", "fixed" or "text".
         window: words on either side.
         blind: hide the target: one model on the sentence as it stands.
@@ -49,13 +49,14 @@ class TargetLinear:
         C: float = 1.0,
         min_df: int = 2,
         max_features: int = 200_000,
+        balanced: bool = False,
         blind: bool = False,
     ) -> None:
         if reads not in ("mention", "fixed", "text"):
             raise ConfigError(f"model.reads is {reads!r}", remedy="Choose one of: mention, fixed, text")
         self.labels = get_task(task).labels
         self.task, self.reads, self.window, self.blind = task, reads, window, blind
-        self.options: dict[str, Any] = {"C": C, "min_df": min_df, "max_features": max_features}
+        self.options: dict[str, Any] = {"C": C, "min_df": min_df, "max_features": max_features, "balanced": balanced}
         self.decision = Decision()
         self.models: dict[str, Linear] = {}
 

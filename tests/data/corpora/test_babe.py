@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from slant.data import Corpus
+from slant.data.corpora import babe
 from slant.data.corpora.babe import COLUMNS, FILE, load_babe
 from slant.errors import DataError
 
@@ -242,3 +244,23 @@ def test_the_official_words_are_nearly_all_found(official: Corpus) -> None:
     assert all(text and text == text.strip() for text in spans)
     assert set(official.quarantine_counts()) == {"biased word is not a word of its sentence"}
     assert len(official.quarantined) < 0.01 * len(spans)
+
+
+def test_a_huge_file_is_refused_in_little_memory(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(babe, "corpus_version", lambda *_: "1")  # the digest of 2 GB takes seconds, and is taken a piece at a time
+    path = write(render({}, {"text": "Another."}))
+    path = path / FILE if path.is_dir() else path
+    with path.open("ab") as file:
+        file.truncate(2_000_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="longer than 4,000,000 bytes"):
+            load_babe(path)
+        assert tracemalloc.get_traced_memory()[1] < 64_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_empty_file_with_its_header_holds_no_rows(write: Write) -> None:
+    with pytest.raises(DataError, match="holds no rows"):
+        load_babe(write(render()))

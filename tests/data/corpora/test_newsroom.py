@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from slant.data import Corpus
+from slant.data.corpora import newsroom
 from slant.data.corpora.newsroom import KEYS, load_newsroom
 from slant.data.corpus import data_folder, read_manifest
 from slant.errors import DataError
@@ -141,3 +143,17 @@ def test_a_manifest_that_is_gone_says_how_to_install(tmp_path: Path, monkeypatch
     monkeypatch.setattr("slant.data.corpus.data_folder", lambda: tmp_path)
     with pytest.raises(DataError, match="manifest.json: the corpus's manifest cannot be read. Install slant"):
         read_manifest("newsroom")
+
+
+def test_a_huge_file_is_refused_in_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(newsroom, "corpus_version", lambda *_: "1")  # the digest of 2 GB takes seconds, and is taken a piece at a time
+    folder = put(tmp_path, rows({})[0])
+    with (folder / "rows.jsonl").open("ab") as file:
+        file.truncate(2_000_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="longer than 4,000,000 bytes"):
+            load_newsroom(folder)
+        assert tracemalloc.get_traced_memory()[1] < 64_000_000
+    finally:
+        tracemalloc.stop()
