@@ -148,17 +148,19 @@ class TargetHeads:
 
     @classmethod
     def load(cls, folder: Path, encoder: TextEncoder | None = None) -> Self:
-        """Read what `save` wrote. Raises ConfigError when the encoder is not the recorded one."""
+        """Read what `save` wrote. Raises ConfigError when the encoder is not the recorded one, or reads other layers."""
         from safetensors.numpy import load_file
 
         state: dict[str, Any] = json.loads((folder / "target_heads.json").read_text(encoding="utf-8"))
         kept = state["recipe"]
+        recipe = Recipe(tuple(kept["sentence_layers"]), tuple(kept["word_layers"]), kept["max_pieces"])
         if encoder is None:
-            recipe = Recipe(tuple(kept["sentence_layers"]), tuple(kept["word_layers"]), kept["max_pieces"])
             encoder = TextEncoder(resolve_encoder(state["encoder"]["name"], revision=state["encoder"]["revision"]), recipe)
         if encoder.files.digest != state["encoder"]["digest"]:
             remedy = f"Give the encoder with digest {state['encoder']['digest'][:12]}…"
             raise ConfigError("the encoder is not the one these heads were trained on", where=str(folder), remedy=remedy)
+        if encoder.recipe != recipe:
+            raise ConfigError("these heads were trained on other layers or another limit", where=str(folder), remedy=f"Give {recipe!r}")
         model = cls(encoder, task=state["task"], reads=state["reads"], window=state["window"], blind=state["blind"])
         tensors = load_file(folder / "target_heads.safetensors")
         model.heads = {target: (tensors[f"weight.{n}"], tensors[f"bias.{n}"]) for n, target in enumerate(state["targets"])}

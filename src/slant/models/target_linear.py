@@ -97,7 +97,8 @@ class TargetLinear:
         if start is None or end is None:
             return text
         words = find_words(text)
-        before = [text[a:b] for a, b in words if b <= start][-self.window :]
+        before = [text[a:b] for a, b in words if b <= start]
+        before = before[max(len(before) - self.window, 0) :]
         after = [text[a:b] for a, b in words if a >= end][: self.window]
         near = " ".join(f"near{word}" for word in (*before, *after))
         return f"{text[:start]}{MASK}{text[end:]} {near}"

@@ -158,10 +158,10 @@ def _read(cfg: DictConfig, task: Task, folder: Path, run: RunLogger | None) -> t
     logger.info("audit: %s", ", ".join(f"{f.kind} {f.count:,}" for f in warnings) or "nothing to warn of")
     refuse_leaks(leaks, corpus.path)
     set_aside = sum(corpus.quarantine_counts().values())
-    unlabelled = len(corpus.dataset) - len(dataset) - len(prepared.boilerplate)
+    unlabelled = len(corpus.dataset) - len(dataset) - len(prepared.repeated)
     logger.info(
-        "%s@%s: %d rows, %d without a label, %d of boilerplate left out, %d quarantined; %d split(s) by %s",
-        corpus.name, corpus.version, len(corpus.dataset), unlabelled, len(prepared.boilerplate), set_aside, len(splits), target_name(cfg.split),
+        "%s@%s: %d rows, %d without a label, %d repeats left out, %d quarantined; %d split(s) by %s",
+        corpus.name, corpus.version, len(corpus.dataset), unlabelled, len(prepared.repeated), set_aside, len(splits), target_name(cfg.split),
     )  # fmt: skip
     return corpus, dataset, splits, meta
 
