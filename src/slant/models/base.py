@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from slant.data import column
 from slant.decode import Decision
+from slant.errors import DataError
 from slant.records import WordScores
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-__all__ = ["Classifier", "PointsAtWords", "label_indices"]
+__all__ = ["Classifier", "PointsAtWords", "label_indices", "require_targets"]
 
 
 @runtime_checkable
@@ -60,6 +61,12 @@ class PointsAtWords(Protocol):
     def predict_words(self, dataset: Dataset) -> list[WordScores]:
         """For each text its words with their probabilities."""
         ...
+
+
+def require_targets(dataset: Dataset) -> None:
+    """Raises DataError where no row has a target: a model that reads targets has nothing to read."""
+    if not any(target is not None for target in column(dataset, "target")):
+        raise DataError("no training row has a target", where="model", remedy="Use data with targets (task=stance), or another model=")
 
 
 def label_indices(dataset: Dataset, labels: tuple[str, ...]) -> npt.NDArray[np.int64]:

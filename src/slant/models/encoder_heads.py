@@ -64,7 +64,7 @@ class EncoderHeads:
     ) -> None:
         self.labels = get_task(task).labels
         if len(self.labels) != 2:
-            raise ConfigError(f"encoder_heads has no head for the task {task!r} yet", remedy="Use task=loaded")
+            raise ConfigError(f"encoder_heads has no head for the task {task!r} yet", remedy="Use model=target_heads, or task=loaded")
         if folds < 2:
             raise ConfigError(f"model.folds is {folds}", remedy="Take at least 2: word scores must come from heads that did not see them")
         self.encoder, self.task = encoder, task

@@ -15,7 +15,7 @@ from slant.decode import Decision, calibrate, fit_temperature
 from slant.errors import ConfigError
 from slant.files import write_atomic
 from slant.labels import get_task
-from slant.models.base import label_indices
+from slant.models.base import label_indices, require_targets
 from slant.models.encoder import Recipe, States, TextEncoder, resolve_encoder
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ class TargetHeads:
     # -- learning -------------------------------------------------------------------------------------------------
 
     def fit(self, train: Dataset, dev: Dataset | None, *, seed: int) -> Self:
+        if not self.blind:
+            require_targets(train)
         features, gold, keys = self._features(train), label_indices(train, self.labels), self._keys(train)
         held = (self._features(dev), label_indices(dev, self.labels), self._keys(dev)) if dev is not None else None
         candidates = []

@@ -14,6 +14,7 @@ from slant.decode import Decision
 from slant.errors import ConfigError
 from slant.files import write_atomic
 from slant.labels import get_task
+from slant.models.base import require_targets
 from slant.models.linear import Linear
 from slant.text import find_words
 
@@ -61,6 +62,8 @@ class TargetLinear:
         self.models: dict[str, Linear] = {}
 
     def fit(self, train: Dataset, dev: Dataset | None, *, seed: int) -> Self:
+        if not self.blind:
+            require_targets(train)
         rows, keys, labels = self._rewritten(train), self._keys(train), column(train, "label")
         self.models = {"": Linear(task=self.task, **self.options).fit(rows, None, seed=seed)}
         for key in sorted(set(keys) - {""}):
