@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -68,8 +69,10 @@ class TargetLinear:
         self.models = {"": Linear(task=self.task, **self.options).fit(rows, None, seed=seed)}
         for key in sorted(set(keys) - {""}):
             own = [i for i, other in enumerate(keys) if other == key]
+            # Of a target with few rows there may be no n-gram that min_df rows share: it is left to the model of all.
             if len({labels[i] for i in own}) > 1:
-                self.models[key] = Linear(task=self.task, **self.options).fit(rows.select(own), None, seed=seed)
+                with contextlib.suppress(ValueError):
+                    self.models[key] = Linear(task=self.task, **self.options).fit(rows.select(own), None, seed=seed)
         return self
 
     def predict_proba(self, dataset: Dataset) -> npt.NDArray[np.float64]:

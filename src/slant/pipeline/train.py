@@ -293,14 +293,19 @@ def _log_results(run: RunLogger, cfg: DictConfig, folder: Path, scores: dict[str
 
 
 def _metrics(scores: Mapping[str, Any]) -> dict[str, float]:
-    """The scores under MLflow's names: test/<metric>, its _lo and _hi, and floor/<floor>/<metric>."""
+    """The scores under MLflow's names: test/<metric>, its _lo and _hi, and floor/<floor>/<metric>.
+
+    Those of single targets stay in scores.json: a target's name may hold anything, and MLflow's names may not.
+    """
     metrics = {}
     for name, found in scores["metrics"].items():
+        if "/" in name:
+            continue
         for suffix, key in (("", "value"), ("_lo", "lo"), ("_hi", "hi")):
             if found[key] is not None:
                 metrics[f"test/{name}{suffix}"] = float(found[key])
     for floor, below in scores.get("floors", {}).items():
-        metrics |= {f"floor/{floor}/{k}": float(v["value"]) for k, v in below["metrics"].items() if v["value"] is not None}
+        metrics |= {f"floor/{floor}/{k}": float(v["value"]) for k, v in below["metrics"].items() if v["value"] is not None and "/" not in k}
     return metrics
 
 
