@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from slant.data import Corpus, Quarantined, cross_corpora, find_duplicates, join_duplicates, make_dataset, official
+from slant.data import Corpus, Quarantined, cross_corpora, find_duplicates, make_dataset, official, prepare
 from slant.errors import ConfigError, DataError
 from slant.records import EXAMPLE_COLUMNS
 
@@ -85,7 +85,7 @@ def test_what_was_set_aside_before_is_still_counted() -> None:
 
 
 def test_the_official_split_of_it_leaks_nothing() -> None:
-    dataset = join_duplicates(cross_corpora(first(), second()).dataset)
+    dataset = prepare(cross_corpora(first(), second()).dataset).dataset
     (split,) = official(dataset, train=["train"], dev=[], test=["test"], leaks="stop", dev_fraction=0.0, seed=1)
     assert (split.train.tolist(), split.dev.tolist(), split.test.tolist()) == ([0, 1, 2], [], [3, 4, 5])
     groups = list(dataset["group"])

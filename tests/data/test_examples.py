@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from slant.data import column, corpus_fingerprint, examples, join_duplicates, make_dataset
+from slant.data import column, corpus_fingerprint, examples, make_dataset, prepare
 from slant.data.examples import MAX_CHARACTERS, without_nulls
 from slant.errors import DataError
 from slant.records import EXAMPLE_COLUMNS
@@ -161,7 +161,7 @@ def test_a_large_table_is_the_same_from_a_temporary_file(
     some = [119, 0, 63, 64]
     assert large.select(some).to_list() == small.select(some).to_list()
     assert pickle.loads(pickle.dumps(large)).to_list() == small.to_list()
-    assert join_duplicates(large).to_list() == join_duplicates(small).to_list()
+    assert prepare(large).dataset.to_list() == prepare(small).dataset.to_list()
     assert [column(large, name) for name in EXAMPLE_COLUMNS] == [column(small, name) for name in EXAMPLE_COLUMNS]
 
 

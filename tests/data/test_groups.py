@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from slant.data import join_duplicates, make_dataset, prepare
+from slant.data import make_dataset, prepare
 
 
 def rows(*facts: tuple[str, str]) -> list[dict[str, object]]:
@@ -22,8 +22,8 @@ FACTS = (
 
 
 def test_groups_that_share_a_sentence_are_one_whatever_the_order() -> None:
-    assert list(join_duplicates(make_dataset(rows(*FACTS), "t"))["group"]) == ["x"] * 5 + ["w"]
-    assert list(join_duplicates(make_dataset(rows(*FACTS[::-1]), "t"))["group"]) == ["w"] + ["x"] * 5
+    assert list(prepare(make_dataset(rows(*FACTS), "t")).dataset["group"]) == ["x"] * 5 + ["w"]
+    assert list(prepare(make_dataset(rows(*FACTS[::-1]), "t")).dataset["group"]) == ["w"] + ["x"] * 5
 
 
 def test_near_duplicates_join_groups_too_and_other_columns_stay() -> None:
@@ -35,7 +35,7 @@ def test_near_duplicates_join_groups_too_and_other_columns_stay() -> None:
         ),
         "t",
     )
-    joined = join_duplicates(dataset)
+    joined = prepare(dataset).dataset
     assert list(joined["group"]) == ["a", "a", "c"]
     assert joined.features == dataset.features
     assert joined.column_names == dataset.column_names

@@ -4,7 +4,7 @@ from slant.data.corpus import Corpus, Quarantined
 from slant.data.crossing import cross_corpora
 from slant.data.duplicates import Duplicates, find_duplicates
 from slant.data.examples import column, corpus_fingerprint, make_dataset
-from slant.data.groups import Prepared, join_duplicates, prepare
+from slant.data.groups import Prepared, prepare
 from slant.data.splits import Split, assign_groups, grouped_folds, grouped_holdout, leave_one_out, official, split_fingerprint
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "find_duplicates",
     "grouped_folds",
     "grouped_holdout",
-    "join_duplicates",
     "leave_one_out",
     "make_dataset",
     "official",

@@ -15,7 +15,7 @@ from slant.data.examples import column
 if TYPE_CHECKING:
     from datasets import Dataset
 
-__all__ = ["BOILERPLATE", "SHARED", "Prepared", "join_duplicates", "prepare"]
+__all__ = ["BOILERPLATE", "SHARED", "Prepared", "prepare"]
 
 #: A text that stands, exactly or nearly, in more groups than this is a notice or a slogan and no sentence that articles share.
 BOILERPLATE = 5
@@ -104,15 +104,3 @@ def _with_groups(dataset: Dataset, groups: Sequence[str]) -> Dataset:
     table = dataset.with_format("arrow")[:]
     table = table.set_column(dataset.column_names.index("group"), "group", pa.array(groups, pa.string()))
     return Dataset(table, info=DatasetInfo(features=dataset.features), fingerprint=uuid.uuid4().hex)  # see examples.py
-
-
-def join_duplicates(dataset: Dataset, duplicates: Duplicates | None = None) -> Dataset:
-    """The dataset with all groups that share a sentence, or a near duplicate of one, under one name: the least of theirs.
-
-    `duplicates` are those of the column `text`; they are searched for where none are given.
-    """
-    found = duplicates or find_duplicates(column(dataset, "text"))
-    joined = _Joined(groups := column(dataset, "group"))
-    for a, b in [*found.exact.tolist(), *found.near.tolist()]:
-        joined.join(groups[a], groups[b])
-    return _with_groups(dataset, [joined.name(group) for group in groups])

@@ -10,7 +10,7 @@ from fixtures_audit import Row, clean_rows, copied, read, unchecked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slant.data import Split, column, find_duplicates, grouped_folds, grouped_holdout, join_duplicates, official
+from slant.data import Split, column, find_duplicates, grouped_folds, grouped_holdout, official, prepare
 from slant.data.audit import find_leaks, read_rows, refuse_leaks
 from slant.data.audit.leakage import part_leaks
 from slant.errors import DataError
@@ -112,7 +112,7 @@ def test_dropping_leaves_no_leak_and_every_test_row() -> None:
     rows = _rows()
     rows[100]["text"], rows[101]["text"] = rows[5]["text"], _reworded(rows[65]["text"])
     rows[102]["group"] = rows[7]["group"]
-    joined = join_duplicates(unchecked(rows))
+    joined = prepare(unchecked(rows)).dataset
     read_in = read_rows(joined)
     arguments = {"train": ["train"], "dev": ["dev"], "test": ["test"], "dev_fraction": 0.0, "seed": 1}
     stopped = find_leaks(read_in, official(joined, leaks="stop", **arguments))  # type: ignore[arg-type]
@@ -135,8 +135,9 @@ def test_grouped_splits_of_joined_groups_never_leak(seed: int, k: int) -> None:
         rows.append(chance.choice(rows) | {"id": f"again-{n}", "text": text, "group": f"agency-{n % 20}", "spans": []})
     dataset = unchecked(rows)
     found = find_duplicates(column(dataset, "text"))
-    joined = join_duplicates(dataset, found)
-    read_in = read_rows(joined, found)
+    prepared = prepare(dataset)
+    joined = prepared.dataset
+    read_in = read_rows(joined, prepared.duplicates)
     assert find_leaks(read_in, grouped_folds(joined, k=k, dev_fraction=0.1, seed=seed)) is None
     assert find_leaks(read_in, grouped_holdout(joined, test_fraction=0.2, dev_fraction=0.1, seed=seed)) is None
     # Without the joining they would leak, or this test could not fail.
