@@ -17,7 +17,7 @@ from slant.files import write_atomic
 from slant.labels import get_task
 from slant.metrics import word_gold
 from slant.models.base import label_indices
-from slant.models.encoder import Recipe, States, TextEncoder, resolve_encoder
+from slant.models.encoder import States, TextEncoder, encoder_record, recorded_encoder
 from slant.models.logistic import fit_logistic
 from slant.records import WordScores
 from slant.seeding import derive_seed
@@ -168,14 +168,11 @@ class EncoderHeads:
         from safetensors.torch import save_file
 
         assert self.heads is not None, "fit first"
-        files, recipe = self.encoder.files, self.encoder.recipe
         state = {
             "task": self.task,
             "points": self.heads.points,
             "decision": vars(self.decision),
-            "encoder": {"name": files.name, "revision": files.revision, "digest": files.digest},
-            "recipe": {k: list(v) if isinstance(v, tuple) else v for k, v in vars(recipe).items()},
-        }
+        } | encoder_record(self.encoder)
         with write_atomic(folder / "heads.safetensors") as part:
             save_file({k: v.contiguous() for k, v in self.heads.state_dict().items()}, part)
         with write_atomic(folder / "encoder_heads.json") as part:
@@ -192,16 +189,7 @@ class EncoderHeads:
         from slant.models.heads import Heads
 
         state: dict[str, Any] = json.loads((folder / "encoder_heads.json").read_text(encoding="utf-8"))
-        kept = state["recipe"]
-        recipe = Recipe(tuple(kept["sentence_layers"]), tuple(kept["word_layers"]), kept["max_pieces"])
-        if encoder is None:
-            files = resolve_encoder(state["encoder"]["name"], revision=state["encoder"]["revision"])
-            encoder = TextEncoder(files, recipe)
-        if encoder.files.digest != state["encoder"]["digest"]:
-            remedy = f"Give the encoder with digest {state['encoder']['digest'][:12]}…"
-            raise ConfigError("the encoder is not the one these heads were trained on", where=str(folder), remedy=remedy)
-        if encoder.recipe != recipe:
-            raise ConfigError("these heads were trained on other layers or another limit", where=str(folder), remedy=f"Give {recipe!r}")
+        encoder = recorded_encoder(state, encoder, folder)
         weights = load_file(folder / "heads.safetensors")
         model = cls(encoder, task=state["task"])
         width = weights["word.weight"].shape[1]

@@ -16,7 +16,7 @@ from slant.errors import ConfigError
 from slant.files import write_atomic
 from slant.labels import get_task
 from slant.models.base import label_indices, require_targets
-from slant.models.encoder import Recipe, States, TextEncoder, resolve_encoder
+from slant.models.encoder import States, TextEncoder, encoder_record, recorded_encoder
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -136,12 +136,10 @@ class TargetHeads:
     def save(self, folder: Path) -> None:
         from safetensors.numpy import save_file
 
-        files, recipe = self.encoder.files, self.encoder.recipe
         state = {
             "task": self.task, "reads": self.reads, "window": self.window, "blind": self.blind, "targets": list(self.heads),
-            "decision": vars(self.decision), "encoder": {"name": files.name, "revision": files.revision, "digest": files.digest},
-            "recipe": {k: list(v) if isinstance(v, tuple) else v for k, v in vars(recipe).items()},
-        }  # fmt: skip
+            "decision": vars(self.decision),
+        } | encoder_record(self.encoder)  # fmt: skip
         tensors = {f"{part}.{n}": both[i] for n, both in enumerate(self.heads.values()) for i, part in enumerate(("weight", "bias"))}
         with write_atomic(folder / "target_heads.safetensors") as part:
             save_file(tensors, part)
@@ -154,15 +152,7 @@ class TargetHeads:
         from safetensors.numpy import load_file
 
         state: dict[str, Any] = json.loads((folder / "target_heads.json").read_text(encoding="utf-8"))
-        kept = state["recipe"]
-        recipe = Recipe(tuple(kept["sentence_layers"]), tuple(kept["word_layers"]), kept["max_pieces"])
-        if encoder is None:
-            encoder = TextEncoder(resolve_encoder(state["encoder"]["name"], revision=state["encoder"]["revision"]), recipe)
-        if encoder.files.digest != state["encoder"]["digest"]:
-            remedy = f"Give the encoder with digest {state['encoder']['digest'][:12]}…"
-            raise ConfigError("the encoder is not the one these heads were trained on", where=str(folder), remedy=remedy)
-        if encoder.recipe != recipe:
-            raise ConfigError("these heads were trained on other layers or another limit", where=str(folder), remedy=f"Give {recipe!r}")
+        encoder = recorded_encoder(state, encoder, folder)
         model = cls(encoder, task=state["task"], reads=state["reads"], window=state["window"], blind=state["blind"])
         tensors = load_file(folder / "target_heads.safetensors")
         model.heads = {target: (tensors[f"weight.{n}"], tensors[f"bias.{n}"]) for n, target in enumerate(state["targets"])}
