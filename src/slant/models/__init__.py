@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from slant.models.base import Classifier, PointsAtWords, label_indices
+from slant.models.base import Classifier, ExportParts, ExportsHeads, PointsAtWords, label_indices
 
 if TYPE_CHECKING:
     from slant.models.encoder import TextEncoder, open_encoder
@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from slant.models.soft_vote import SoftVote
     from slant.models.target_heads import TargetHeads
     from slant.models.target_linear import TargetLinear
+    from slant.models.transformer import Transformer
 
 __all__ = [
     "CLASSIFIERS",
     "Classifier",
     "EncoderHeads",
+    "ExportParts",
+    "ExportsHeads",
     "Linear",
     "PointsAtWords",
     "Prior",
@@ -27,6 +30,7 @@ __all__ = [
     "TargetHeads",
     "TargetLinear",
     "TextEncoder",
+    "Transformer",
     "label_indices",
     "open_encoder",
 ]
@@ -39,12 +43,13 @@ _HOMES = {
     "TargetHeads": "slant.models.target_heads",
     "TargetLinear": "slant.models.target_linear",
     "TextEncoder": "slant.models.encoder",
+    "Transformer": "slant.models.transformer",
     "open_encoder": "slant.models.encoder",
 }
 
 
 #: The classes that are classifiers: what a saved vote may name.
-CLASSIFIERS = ("EncoderHeads", "Linear", "Prior", "SoftVote", "TargetHeads", "TargetLinear")
+CLASSIFIERS = ("EncoderHeads", "Linear", "Prior", "SoftVote", "TargetHeads", "TargetLinear", "Transformer")
 
 
 def __getattr__(name: str) -> Any:

@@ -58,6 +58,11 @@ class Wordpieces:
         except Exception as error:  # the Rust side raises bare Exception
             raise EncoderError(f"not a readable tokenizer.json ({error})", where=str(path)) from error
 
+    def number_of(self, piece: str) -> int | None:
+        """The vocabulary number of a piece, None where there is no such piece."""
+        found: int | None = self._tokenizer.token_to_id(piece)
+        return found
+
     def encode(self, texts: Sequence[str]) -> list[Pieces]:
         """The pieces of each text."""
         limit = self.max_pieces * _CHARACTERS_A_PIECE
