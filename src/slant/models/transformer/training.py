@@ -42,10 +42,10 @@ class Schedule:
         device: torch's name.
     """
 
-    epochs: int = 5
+    epochs: int = 4
     patience: int = 2
     batch_size: int = 16
-    learning_rate: float = 5e-5
+    learning_rate: float = 1e-4
     head_learning_rate: float = 1e-3
     warmup: float = 0.1
     weight_decay: float = 0.01
