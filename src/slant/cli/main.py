@@ -17,7 +17,16 @@ COMMANDS = {
     "train": ("slant.cli.train", "run an experiment: Hydra's command line, e.g. slant train experiment=loaded/demo"),
     "data": ("slant.cli.data", "corpora: list, show, audit, get"),
     "predictions": ("slant.cli.predictions", "export predictions in an official scorer's layout"),
-    "annotate": ("slant.cli.annotate", "mark loaded language in a text, from a bundle alone"),
+    "rerun": ("slant.cli.rerun", "replay a run from its stored configuration: the same predictions, or what differs"),
+    "search": ("slant.cli.search", "search a model's settings on dev, resumable, and write the best as an experiment"),
+    "compare": ("slant.cli.compare", "is run B better than run A: paired differences, tests and one verdict a metric"),
+    "report": ("slant.cli.report", "one run's page: scores, slices, calibration, errors, cost"),
+    "probe": ("slant.cli.probe", "a model's behaviour on minimal pairs, and its leaning"),
+    "export": ("slant.cli.export", "a bundle from runs: several heads, zip, signature, hub layout"),
+    "publish": ("slant.cli.publish", "pass a run through the gates and register it"),
+    "annotate": ("slant.cli.annotate", "mark loaded language and stances in a text, from a bundle alone"),
+    "score": ("slant.cli.score", "score a table of sentences: CSV, JSONL, Parquet; resumable"),
+    "serve": ("slant.cli.serve", "answer over HTTP, with a page to try it"),
     "verify": ("slant.cli.verify", "check a bundle: format, digests, golden answers"),
     "cache": ("slant.cli.cache", "the encoder cache: its size, or clear it"),
     "doctor": ("slant.cli.doctor", "what this installation has, what it lacks, and what to do"),
@@ -80,7 +89,7 @@ def _dispatch(arguments: list[str]) -> int:
 
 def _parser(named: str | None) -> argparse.ArgumentParser:
     """The parser; only the named command's module is loaded for its arguments."""
-    parser = argparse.ArgumentParser(prog="slant", description="Classifiers of loaded language in news text.")
+    parser = argparse.ArgumentParser(prog="slant", description="Classifiers of loaded language and of stance in news text.")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and leave")
     parser.add_argument("--debug", action="store_true", help="show a stack trace when something fails")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")

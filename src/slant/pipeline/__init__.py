@@ -6,6 +6,9 @@ from importlib import import_module
 from typing import Any
 
 __all__ = [
+    "ProbeReport",
+    "ReplayResult",
+    "SearchResult",
     "TrainResult",
     "audit_named",
     "compose_config",
@@ -14,11 +17,24 @@ __all__ = [
     "describe",
     "known_flaws",
     "load_named",
+    "probe_model",
+    "read_camps",
+    "replay",
     "run_app",
+    "run_report",
+    "run_search",
     "train",
 ]
 
 _HOMES = {
+    "ProbeReport": "slant.pipeline.probe",
+    "probe_model": "slant.pipeline.probe",
+    "read_camps": "slant.pipeline.probe",
+    "ReplayResult": "slant.pipeline.rerun",
+    "replay": "slant.pipeline.rerun",
+    "run_report": "slant.pipeline.report_run",
+    "SearchResult": "slant.pipeline.search",
+    "run_search": "slant.pipeline.search",
     "TrainResult": "slant.pipeline.train",
     "train": "slant.pipeline.train",
     "audit_named": "slant.pipeline.corpora",
