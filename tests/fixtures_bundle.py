@@ -1,12 +1,13 @@
 """A small trained flagship and its bundle, for every test that needs one, and what it takes to forge bundles from it.
 
-`tiny_model` is fitted on the first stories of `tiny_dataset`; `tiny_bundle` is its export with both graphs. Nothing may write into it:
-a test that breaks a bundle works on a copy.
+`tiny_model` is fitted on the first stories of `tiny_dataset`; `tiny_bundle` is its export with both graphs. `tiny_stance_model` and
+`tiny_stance_bundle` are stance heads on the same encoder. Nothing may write into them: a test that breaks a bundle works on a copy.
 """
 
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,7 @@ import pytest
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from slant.models import Classifier, EncoderHeads
+    from slant.models import Classifier, EncoderHeads, TargetHeads
 
 #: Word pieces that the tiny bundle reads of a sentence.
 MAX_PIECES = 64
@@ -34,6 +35,38 @@ def fit_tiny(encoder: Path, train: Dataset) -> EncoderHeads:
 
     opened = open_encoder(path=str(encoder), max_pieces=MAX_PIECES, use_cache=False)
     return EncoderHeads(opened, word_feature_scale=1.0).fit(train, None, seed=1)
+
+
+def stance_rows(sentences: int, seed: int) -> list[dict[str, Any]]:
+    """Rows of the task stance, two a sentence: the adjective before each of two nouns tells the stance towards it, and the two differ."""
+    from conftest import DAYS, NOUNS, VERBS
+    from fixtures_pipeline import adjective
+
+    chance, rows = random.Random(seed), []
+    for number in range(sentences):
+        labels, nouns = chance.sample(("against", "neutral", "favor"), 2), chance.sample(NOUNS, 2)
+        words = [adjective(chance, label) for label in labels]
+        text = f"The {words[0]} {nouns[0]} {chance.choice(VERBS)} the {words[1]} {nouns[1]} on {chance.choice(DAYS)}."
+        for label, noun in zip(labels, nouns, strict=True):
+            start = text.index(f" {noun}") + 1
+            row = {"id": f"{seed}-{number}-{noun}", "text": text, "task": "stance", "label": label, "group": f"{seed}-{number}"}
+            rows.append(row | {"target": noun, "target_start": start, "target_end": start + len(noun), "source": "tiny@1"})
+    return rows
+
+
+def stance_dataset(sentences: int = 60, seed: int = 1) -> Dataset:
+    """`stance_rows` as an Example table."""
+    from slant.data import make_dataset
+
+    return make_dataset(stance_rows(sentences, seed), "tiny")
+
+
+def fit_stance(encoder: Path, **options: Any) -> TargetHeads:
+    """Stance heads on the tiny encoder; the same arguments give the same model."""
+    from slant.models import TargetHeads, open_encoder
+
+    opened = open_encoder(path=str(encoder), max_pieces=MAX_PIECES, use_cache=False)
+    return TargetHeads(opened, **({"C": (0.1,), "window": 2} | options)).fit(stance_dataset(), None, seed=1)
 
 
 def export_tiny(model: Classifier, folder: Path, judged: Dataset, **options: Any) -> Path:
@@ -65,6 +98,18 @@ def tiny_model(tiny_encoder: Path, tiny_dataset: Dataset) -> EncoderHeads:
 def tiny_bundle(tiny_model: EncoderHeads, tiny_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of `tiny_model`'s bundle with an fp32 and an int8 graph. Do not write into it."""
     return export_tiny(tiny_model, tmp_path_factory.mktemp("published") / "tiny-bundle", tiny_dataset.select(range(TRAINING_ROWS)))
+
+
+@pytest.fixture(scope="session")
+def tiny_stance_model(tiny_encoder: Path) -> TargetHeads:
+    """Stance heads that read mentions, on the encoder of `tiny_model`. Do not fit it again."""
+    return fit_stance(tiny_encoder)
+
+
+@pytest.fixture(scope="session")
+def tiny_stance_bundle(tiny_stance_model: TargetHeads, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `tiny_stance_model`'s bundle with an fp32 and an int8 graph. Do not write into it."""
+    return export_tiny(tiny_stance_model, tmp_path_factory.mktemp("published") / "stance-bundle", stance_dataset())
 
 
 @pytest.fixture

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["EXAMPLE_COLUMNS", "AnnotatedSentence", "AnnotatedSpan", "Annotation", "Label", "Sentence", "Span", "WordScores"]
+__all__ = [
+    "EXAMPLE_COLUMNS",
+    "AnnotatedSentence",
+    "AnnotatedSpan",
+    "AnnotatedStance",
+    "AnnotatedTarget",
+    "Annotation",
+    "Label",
+    "ScoreItem",
+    "Sentence",
+    "Span",
+    "WordScores",
+]
 
 #: The columns of an Example table (contract 1 of docs/design.md), whatever the corpus's home looked like.
 EXAMPLE_COLUMNS = (
@@ -75,6 +87,47 @@ class Label:
 
 
 @dataclass(frozen=True)
+class ScoreItem:
+    """A text to be scored as one sentence, and the target whose stance is asked, if any.
+
+    Attributes:
+        target_start, target_end: where the text mentions it, if the caller knows; both or neither.
+    """
+
+    text: str
+    target: str | None = None
+    target_start: int | None = None
+    target_end: int | None = None
+
+
+@dataclass(frozen=True)
+class AnnotatedStance:
+    """What a sentence takes as its stance towards one target.
+
+    Attributes:
+        target: its name, as in `AnnotatedTarget.name`.
+        start, end: the mention that was read, in the document's code points; None where the sentence does not mention the target.
+        probabilities: by label.
+    """
+
+    target: str
+    start: int | None
+    end: int | None
+    label: str
+    probabilities: dict[str, float]
+    abstained: bool = False
+
+
+@dataclass(frozen=True)
+class AnnotatedTarget:
+    """A target that a document was read for, and how often the document mentions it."""
+
+    name: str
+    aliases: list[str] = field(default_factory=list)
+    mentions: int = 0
+
+
+@dataclass(frozen=True)
 class AnnotatedSentence:
     """One sentence of an annotation (contract 5).
 
@@ -91,7 +144,7 @@ class AnnotatedSentence:
     spans: list[AnnotatedSpan] = field(default_factory=list)
     voice: str | None = None
     speaker: str | None = None
-    stance: list[dict[str, object]] = field(default_factory=list)
+    stance: list[AnnotatedStance] = field(default_factory=list)
     truncated: bool = False
     speaker_start: int | None = None
     speaker_end: int | None = None
@@ -103,4 +156,5 @@ class Annotation:
 
     sentences: list[AnnotatedSentence]
     bundles: list[dict[str, object]]
-    schema_version: int = 2
+    schema_version: int = 3
+    targets: list[AnnotatedTarget] = field(default_factory=list)

@@ -125,7 +125,9 @@ def test_shuffled_labels_teach_nothing(encoder: TextEncoder, rows: Rows) -> None
 def test_word_features_are_what_they_are_called_and_padding_does_not_count() -> None:
     import torch
 
-    from slant.models.heads import FEATURES, word_features
+    from slant.decode import FEATURES
+    from slant.decode import heads as served
+    from slant.models.heads import word_features
 
     texts = [[2.0, -1.0, 0.5, -30.0], [0.0, 3.0], [], [-50.0]]
     for width in (4, 5, 60):
@@ -143,6 +145,8 @@ def test_word_features_are_what_they_are_called_and_padding_does_not_count() -> 
             total = np.log(np.exp(np.append(z, -10)).sum())
             wanted = [*top, total, p.sum(), p.sum() / max(len(text), 1), np.log1p(len(text))]
             np.testing.assert_allclose(features, wanted, atol=1e-6)
+        # Who serves the heads reads the same features.
+        np.testing.assert_allclose(served.word_features(logits.numpy(), present.numpy()), found, atol=1e-6)
 
 
 def test_states_are_means_over_pieces_of_the_layers_named(encoder: TextEncoder, tiny_encoder: Path) -> None:
@@ -163,21 +167,26 @@ def test_states_are_means_over_pieces_of_the_layers_named(encoder: TextEncoder, 
             np.testing.assert_allclose(states.words[states.offsets[i] + word], wanted, atol=1e-5)
 
 
-def test_the_graph_that_is_exported_gives_the_same_logits(fitted: EncoderHeads, test: Dataset) -> None:
+def test_the_graph_and_the_heads_that_are_exported_give_the_same_logits(fitted: EncoderHeads, test: Dataset) -> None:
     import torch
 
-    from slant.models.heads import Flagship
+    from slant.decode.heads import sentence_logits, word_logits
+    from slant.models.heads import EncoderStates
     from slant.text.wordpieces import pad_pieces
 
-    assert fitted.heads is not None
+    parts = fitted.export_parts()
+    tensors = parts.tensors["loaded"]
     pieces = fitted.encoder.wordpieces.encode([*test["text"], "…"])
     with torch.inference_mode():
         inputs = {name: torch.from_numpy(table) for name, table in pad_pieces(pieces).items()}
-        sentences, words = Flagship(fitted.encoder.module, fitted.heads, fitted.encoder.recipe)(**inputs)
-    p = 1 / (1 + np.exp(-sentences[:40].numpy() / fitted.decision.temperature))
+        states, word_states = (found.numpy() for found in EncoderStates(parts.module, parts.recipe)(**inputs))
+    words = word_logits(word_states, tensors)
+    present = np.arange(words.shape[1]) < np.array([[len(found.words)] for found in pieces])
+    sentences = sentence_logits(states, words, present, tensors)
+    p = 1 / (1 + np.exp(-sentences[:40] / fitted.decision.temperature))
     np.testing.assert_allclose(p, fitted.predict_proba(test)[:, 1], atol=1e-4)
     for row, found in enumerate(fitted.predict_words(test)):
-        np.testing.assert_allclose(1 / (1 + np.exp(-words[row, : len(found.scores)].numpy())), found.scores, atol=1e-4)
+        np.testing.assert_allclose(1 / (1 + np.exp(-words[row, : len(found.scores)])), found.scores, atol=1e-4)
 
 
 # --- what may not be seen

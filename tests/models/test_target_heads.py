@@ -16,6 +16,8 @@ from fixtures_pipeline import adjective
 
 import slant.models.target_heads as module
 from slant.data import make_dataset
+from slant.decode import READS
+from slant.decode.heads import mention_features, words_inside
 from slant.errors import ConfigError, EncoderError
 from slant.models import Classifier, PointsAtWords, TargetHeads
 from slant.models.base import label_indices
@@ -258,13 +260,17 @@ def test_the_window_bounds_what_is_near(encoder: TextEncoder, test: Dataset) -> 
     place = [text[a:b] for a, b in states.pieces[0].words].index(test["target"][0])
     start, end = test["target_start"][0], test["target_end"][0]
     assert place == 2
+
+    def read(first: int, last: int, window: int) -> Any:
+        return mention_features(words, np.zeros(0), words_inside(states.pieces[0].words, first, last), window)
+
     for window, near in ((0, [2]), (1, [1, 3]), (2, [0, 1, 3, 4]), (99, [i for i in range(len(words)) if i != 2])):
-        found = module._around(states, 0, start, end, window)
+        found = read(start, end, window)
         np.testing.assert_allclose(found[:width], words[2], rtol=1e-5)
         np.testing.assert_allclose(found[width:], words[near].mean(axis=0), rtol=1e-4, atol=1e-5)
     # A part of a word is a mention of the word; several words are averaged.
-    np.testing.assert_array_equal(module._around(states, 0, start + 1, start + 2, 6), module._around(states, 0, start, end, 6))
-    both = module._around(states, 0, states.pieces[0].words[1][0], end, 1)
+    np.testing.assert_array_equal(read(start + 1, start + 2, 6), read(start, end, 6))
+    both = read(states.pieces[0].words[1][0], end, 1)
     np.testing.assert_allclose(both[:width], words[1:3].mean(axis=0), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(both[width:], words[[0, 3]].mean(axis=0), rtol=1e-4, atol=1e-5)
 
@@ -284,7 +290,7 @@ def test_the_same_seed_gives_the_same_bits(encoder: TextEncoder, train: Dataset,
     assert_equal(TargetHeads(encoder, C=C, window=2).fit(train, dev, seed=1), fitted)
 
 
-@pytest.mark.parametrize("reads", module.READS)
+@pytest.mark.parametrize("reads", READS)
 def test_the_order_of_rows_does_not_matter(encoder: TextEncoder, reads: str) -> None:
     rows = mentions(30, 3) if reads == "mention" else named(60, 3)
     model = TargetHeads(encoder, reads=reads, C=C).fit(data(mentions(30, 1) if reads == "mention" else named(60, 1)), None, seed=1)

@@ -27,6 +27,8 @@ from slant.models.base import label_indices
 from slant.models.encoder import Recipe, TextEncoder, resolve_encoder
 from slant.models.transformer.checkpoints import Checkpoint, drop_old, read_checkpoint, write_checkpoint
 from slant.models.transformer.inputs import NAME_PIECES, collate, length_buckets, pair_rows, text_rows
+from slant.publish import Origin, export_bundle
+from slant.serve import Annotator
 
 #: A random encoder of width 32 wants larger steps than a pretrained one.
 FAST: dict[str, Any] = {
@@ -99,6 +101,17 @@ def test_what_is_kept_comes_back(loaded_model: Transformer, encoder: TextEncoder
     assert not list(tmp_path.glob("*.pt")) and {path.suffix for path in tmp_path.iterdir()} == {".safetensors", ".json"}
 
 
+def test_a_bundle_answers_as_it_does(loaded_model: Transformer, tiny_dataset: Dataset, tmp_path: Path) -> None:
+    """The fine-tuned encoder is exported, not the one it began with; `export_bundle` refuses a graph that answers otherwise."""
+    origin = Origin("tiny", "Transformer", "tiny@1", "CC0-1.0", "0" * 64, "0" * 64, "CC0-1.0", None, None, "all rows")
+    scores = {"rows": 0, "task_version": 1, "metrics": {"accuracy": {"groups": 0}}}
+    bundle = export_bundle(loaded_model, tmp_path / "bundle", origin, scores, "", tiny_dataset, int8=False)
+    assert bundle.manifest.encoder_digest != loaded_model.encoder.files.digest
+    annotator = Annotator.open(tmp_path / "bundle")
+    found = [sentence.loaded.probability for sentence in annotator.score(tiny_dataset["text"][:20])]
+    np.testing.assert_allclose(found, loaded_model.predict_proba(tiny_dataset.select(range(20)))[:, 1], atol=1e-4)
+
+
 def test_a_text_is_answered_alike_in_any_company(loaded_model: Transformer, tiny_dataset: Dataset) -> None:
     together = loaded_model.predict_proba(tiny_dataset)
     alone = np.concatenate([loaded_model.predict_proba(tiny_dataset.select([i])) for i in range(20)])
@@ -149,6 +162,7 @@ def test_its_blind_twin_sees_no_target(encoder: TextEncoder) -> None:
 def test_a_stance_model_comes_back(stance_model: Transformer, encoder: TextEncoder, tmp_path: Path) -> None:
     stance_model.save(tmp_path)
     test = stances(20, 4)
+    assert stance_model.export_parts() is None
     np.testing.assert_array_equal(Transformer.load(tmp_path, encoder).predict_proba(test), stance_model.predict_proba(test))
 
 

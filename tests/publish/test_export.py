@@ -42,7 +42,7 @@ def rows(texts: list[str]) -> Dataset:
 
 @pytest.mark.parametrize("batch_size", [1, 7, 32])
 def test_parity_with_the_trained_model(tiny_model: EncoderHeads, tiny_bundle: Path, texts: list[str], rows: Dataset, batch_size: int) -> None:
-    answers = open_runtime(read_bundle(tiny_bundle), precision="fp32", batch_size=batch_size)(texts)
+    answers = open_runtime(read_bundle(tiny_bundle), precision="fp32", batch_size=batch_size)(texts).heads["loaded"]
     expected, words = tiny_model.predict_proba(rows), tiny_model.predict_words(rows)
     np.testing.assert_allclose(answers.probabilities, expected, atol=1e-4, rtol=0)
     assert answers.words is not None
@@ -52,7 +52,7 @@ def test_parity_with_the_trained_model(tiny_model: EncoderHeads, tiny_bundle: Pa
         threshold = tiny_model.decision.word_threshold
         assert [span for span, _ in cut_spans(text, found, threshold)] == [span for span, _ in cut_spans(text, wanted, threshold)]
     for found_answer, wanted_answer in zip(
-        decide(answers.probabilities, read_bundle(tiny_bundle).manifest.decision), decide(expected, tiny_model.decision), strict=True
+        decide(answers.probabilities, read_bundle(tiny_bundle).manifest.heads["loaded"].decision), decide(expected, tiny_model.decision), strict=True
     ):
         np.testing.assert_array_equal(found_answer, wanted_answer)
     assert sum(len(cut_spans(t, w, tiny_model.decision.word_threshold)) for t, w in zip(texts, words, strict=True)) > 0
@@ -61,11 +61,11 @@ def test_parity_with_the_trained_model(tiny_model: EncoderHeads, tiny_bundle: Pa
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_batches_do_not_matter(tiny_bundle: Path, texts: list[str], precision: str) -> None:
     bundle = read_bundle(tiny_bundle)
-    together = open_runtime(bundle, precision=precision, batch_size=len(texts))(texts)
+    together = open_runtime(bundle, precision=precision, batch_size=len(texts))(texts).heads["loaded"]
     alone = open_runtime(bundle, precision=precision, batch_size=1)
-    singly = [alone([text]) for text in texts]
+    singly = [alone([text]).heads["loaded"] for text in texts]
     np.testing.assert_allclose(together.probabilities, np.concatenate([a.probabilities for a in singly]), atol=1e-5, rtol=0)
-    reverse = open_runtime(bundle, precision=precision, batch_size=5)(texts[::-1])
+    reverse = open_runtime(bundle, precision=precision, batch_size=5)(texts[::-1]).heads["loaded"]
     np.testing.assert_allclose(together.probabilities, reverse.probabilities[::-1], atol=1e-5, rtol=0)
     assert together.words is not None
     for one, other in zip(together.words, singly, strict=True):
@@ -74,7 +74,7 @@ def test_batches_do_not_matter(tiny_bundle: Path, texts: list[str], precision: s
 
 
 def test_no_sentences(tiny_bundle: Path) -> None:
-    answers = open_runtime(read_bundle(tiny_bundle))([])
+    answers = open_runtime(read_bundle(tiny_bundle))([]).heads["loaded"]
     assert answers.probabilities.shape == (0, 2)
     assert answers.words == []
 
@@ -96,16 +96,16 @@ def test_annotator_gives_the_models_answers(tiny_model: EncoderHeads, tiny_bundl
 
 def test_the_files_of_a_bundle(tiny_bundle: Path, tiny_model: EncoderHeads) -> None:
     manifest = read_bundle(tiny_bundle).manifest
-    wanted = {"model.onnx", "model.int8.onnx", "tokenizer.json", "golden.jsonl", "metrics.json", "MODEL_CARD.md"}
+    wanted = {"model.onnx", "model.int8.onnx", "heads.safetensors", "tokenizer.json", "golden.jsonl", "metrics.json", "MODEL_CARD.md"}
     assert set(manifest.files) == wanted == {path.name for path in tiny_bundle.iterdir()} - {"bundle.json"}
-    assert manifest.decision == tiny_model.decision
+    assert manifest.heads["loaded"].decision == tiny_model.decision
     assert manifest.encoder_digest == tiny_model.encoder.files.digest
     assert manifest.precision == "fp32"
     card = (tiny_bundle / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "Trained on invented rows" in card
     assert "model.int8.onnx" in card
     for line in (tiny_bundle / "golden.jsonl").read_text(encoding="utf-8").splitlines():
-        assert set(json.loads(line)) == {"text", "fp32", "int8"}
+        assert set(json.loads(line)) == {"text", "target", "target_start", "target_end", "fp32", "int8"}
 
 
 def test_the_same_training_gives_the_same_bundle(tiny_encoder: Path, tiny_dataset: Dataset, tiny_bundle: Path, tmp_path: Path) -> None:
@@ -122,9 +122,9 @@ def test_a_corpus_without_spans(tiny_encoder: Path, tiny_dataset: Dataset, tmp_p
     model = fit_tiny(tiny_encoder, bare)
     folder = export_tiny(model, tmp_path / "bundle", bare, int8=False)
     bundle = read_bundle(folder)
-    assert not bundle.manifest.points
+    assert not bundle.manifest.heads["loaded"].points
     assert list(bundle.manifest.graphs) == ["fp32"]
-    np.testing.assert_allclose(open_runtime(bundle)(texts).probabilities, model.predict_proba(rows), atol=1e-4, rtol=0)
+    np.testing.assert_allclose(open_runtime(bundle)(texts).heads["loaded"].probabilities, model.predict_proba(rows), atol=1e-4, rtol=0)
     found = Annotator.open(folder).score(texts)
     assert all(sentence.spans == [] for sentence in found)
     assert any(sentence.truncated for sentence in found)
@@ -179,11 +179,13 @@ def test_a_ruined_int8_graph_is_left_out(
 ) -> None:
     """With the bound that a run has, a compressed graph that answers the same to everything does not leave."""
 
-    def ruin(source: Path, target: Path) -> None:
+    def ruin(source: Path, target: Path, wordpieces: object) -> None:
         import onnx
 
         model = onnx.load(source)
-        next(t for t in model.graph.initializer if t.name == "heads.sentence.bias").raw_data = np.float32(-1e3).tobytes()
+        for tensor in model.graph.initializer:
+            if tensor.name == "encoder.embeddings.LayerNorm.weight":
+                tensor.raw_data = np.zeros(tensor.dims[0], np.float32).tobytes()
         onnx.save(model, target)
 
     monkeypatch.setattr(export, "quantise", ruin)
@@ -202,7 +204,7 @@ def _nothing_left(parent: Path) -> bool:
 
 @pytest.mark.parametrize(
     ("stage", "error"),
-    [(stage, RuntimeError("broken")) for stage in ("export_onnx", "_record_golden", "_check_against_model", "quantise", "write_manifest")]
+    [(stage, RuntimeError("broken")) for stage in ("export_onnx", "record_golden", "_check_against_model", "quantise", "write_manifest")]
     + [("render_card", KeyboardInterrupt()), ("render_card", OSError(28, "No space left on device"))],
 )
 def test_failing_half_way_leaves_nothing(

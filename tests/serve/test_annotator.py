@@ -75,7 +75,7 @@ def test_offsets(annotator: Annotator, text: str) -> None:
 def test_nothing_to_say(annotator: Annotator, text: str) -> None:
     annotation = annotator.annotate(text)
     assert annotation.sentences == []
-    assert [facts["id"] for facts in annotation.bundles] == [annotator.bundle.manifest.id]
+    assert [facts["id"] for facts in annotation.bundles] == [annotator.bundles[0].manifest.id]
 
 
 @pytest.mark.parametrize("text", ["\0", "ﬁne Ǆ ß İ vile İİ ŉ", "…", "🙂", "\u0301", "-", "\ud7ff\U0010ffff", "a"])
@@ -164,10 +164,10 @@ def test_score(annotator: Annotator) -> None:
 
 
 def test_facts(annotator: Annotator) -> None:
-    facts, manifest = annotator.facts(), annotator.bundle.manifest
+    (facts,), manifest = annotator.facts(), annotator.bundles[0].manifest
     assert facts["id"] == manifest.id
-    assert facts["threshold"] == manifest.decision.threshold
-    assert facts["word_threshold"] == manifest.decision.word_threshold
+    assert facts["threshold"] == manifest.heads["loaded"].decision.threshold
+    assert facts["word_threshold"] == manifest.heads["loaded"].decision.word_threshold
     assert (facts["task"], facts["task_version"]) == ("loaded", 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from fixtures_bundle import edit_manifest
 from slant.bundle import read_bundle
 from slant.cli import main
 from slant.errors import BundleError
-from slant.serve import Annotator, Answers, open_runtime, verify_bundle
+from slant.serve import Annotator, Answers, Asked, open_runtime, verify_bundle
 from slant.serve.verify import replay_golden
 
 
@@ -21,11 +22,12 @@ def _shifted(path: Path, by: float, *, words: float = 0.0) -> float:
     bundle = read_bundle(path)
     real = open_runtime(bundle, precision="fp32")
 
-    def run(sentences: Sequence[str]) -> Answers:
-        answers = real(sentences)
-        assert answers.words is not None
-        moved = [type(w)(w.starts, w.ends, [score + words for score in w.scores]) for w in answers.words]
-        return Answers(answers.probabilities + np.array([by, -by]), moved)
+    def run(sentences: Sequence[str], asked: Sequence[Asked] = ()) -> Answers:
+        answers = real(sentences, asked)
+        loaded = answers.heads["loaded"]
+        assert loaded.words is not None
+        moved = [type(w)(w.starts, w.ends, [score + words for score in w.scores]) for w in loaded.words]
+        return replace(answers, heads={"loaded": replace(loaded, probabilities=loaded.probabilities + np.array([by, -by]), words=moved)})
 
     return replay_golden(bundle, run, "fp32")
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from slant.bundle.format import GOLDEN, MANIFEST, TOKENIZER, Manifest, bundle_id, manifest_from_json
+from slant.bundle.format import GOLDEN, HEADS, MANIFEST, TOKENIZER, WHOLE, Manifest, bundle_id
+from slant.bundle.parse import manifest_from_json
 from slant.bundle.write import sha256_file
 from slant.errors import BundleError
 from slant.files import storage_errors
@@ -51,7 +52,12 @@ class Bundle:
     _unpacked: tempfile.TemporaryDirectory[str] | None = field(default=None, repr=False, compare=False)
 
     def golden(self) -> list[dict[str, Any]]:
-        """The inputs and outputs recorded at export: `text`, `probabilities`, `word_scores`, by graph."""
+        """The inputs and outputs recorded at export.
+
+        Each row has `text`, `target`, `target_start`, `target_end` (null where no target was asked about; offsets are null where the text does
+        not mention it), and for each precision what each head answered, by name: `probabilities`, and `word_scores` of one that points; null of
+        a head that was not asked.
+        """
         path = self.folder / GOLDEN
         try:
             if path.stat().st_size > _MAX_GOLDEN:
@@ -59,9 +65,22 @@ class Bundle:
             rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
             if not rows or not all(isinstance(row, dict) and isinstance(row.get("text"), str) for row in rows):
                 raise ValueError("it holds no rows with a text")
+            if not all(_asks(row) for row in rows):
+                raise ValueError("a target in it has no name, or offsets outside its text")
+            if self.manifest.format_version == 1:
+                (name,) = self.manifest.heads
+                rows = [{"text": row["text"]} | {p: {name: row.get(p)} for p in self.manifest.graphs} for row in rows]
         except (OSError, ValueError, RecursionError) as error:
             raise BundleError(f"the golden rows cannot be read ({error})", where=self.where, remedy=_REMEDY) from error
         return rows
+
+
+def _asks(row: dict[str, Any]) -> bool:
+    """Whether a golden row's target, if it has one, can be asked about."""
+    target, start, end = (row.get(key) for key in ("target", "target_start", "target_end"))
+    if start is None and end is None:
+        return target is None or isinstance(target, str)
+    return isinstance(target, str) and type(start) is int and type(end) is int and 0 <= start < end <= len(row["text"])
 
 
 def read_bundle(path: str | Path) -> Bundle:
@@ -81,8 +100,10 @@ def read_bundle(path: str | Path) -> Bundle:
                 unpacked = tempfile.TemporaryDirectory(prefix="slant-bundle-")
                 undo.callback(unpacked.cleanup)
                 source = _unzip(source, Path(unpacked.name), where)
-            manifest = _manifest(source, where)
+            manifest, facts = _manifest(source, where)
             _check_files(source, manifest, where)
+            if bundle_id(facts) != manifest.id:
+                raise BundleError(f"{MANIFEST} was altered: its id belongs to other facts", where=where, remedy=_REMEDY)
             undo.pop_all()
     except (OSError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -90,7 +111,8 @@ def read_bundle(path: str | Path) -> Bundle:
     return Bundle(source, manifest, where, unpacked)
 
 
-def _manifest(folder: Path, where: str) -> Manifest:
+def _manifest(folder: Path, where: str) -> tuple[Manifest, dict[str, Any]]:
+    """What `bundle.json` tells, and the same as it stands there, from which its id follows whatever its format."""
     path = folder / MANIFEST
     if not path.is_file() or path.is_symlink():
         raise BundleError(f"holds no {MANIFEST}", where=where, remedy="Name a bundle folder or zip; an unfinished export is none")
@@ -100,7 +122,7 @@ def _manifest(folder: Path, where: str) -> Manifest:
         found = json.loads(path.read_bytes().decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise BundleError(f"its {MANIFEST} is not JSON, perhaps cut short ({error})", where=where, remedy=_REMEDY) from error
-    return manifest_from_json(found, where)
+    return manifest_from_json(found, where), found
 
 
 def _check_files(folder: Path, manifest: Manifest, where: str) -> None:
@@ -111,8 +133,8 @@ def _check_files(folder: Path, manifest: Manifest, where: str) -> None:
         if not _safe(name):
             raise refuse(f"the manifest names a file outside the bundle: {name!r}")
     needed = {graph.file for graph in manifest.graphs.values()} | {GOLDEN}
-    if any(graph.kind == "onnx" for graph in manifest.graphs.values()):
-        needed.add(TOKENIZER)
+    kinds = {graph.kind for graph in manifest.graphs.values()}
+    needed |= ({TOKENIZER} if kinds & {"encoder", WHOLE} else set()) | ({HEADS} if "encoder" in kinds else set())
     if not needed <= set(manifest.files):
         raise refuse(f"the manifest gives no digest for {sorted(needed - set(manifest.files))[0]!r}")
     present = set()
@@ -128,8 +150,6 @@ def _check_files(folder: Path, manifest: Manifest, where: str) -> None:
             raise refuse(f"the file {name!r} is missing")
         if sha256_file(folder / name) != digest:
             raise refuse(f"the file {name!r} was altered or cut short: its sha256 is not the manifest's")
-    if bundle_id(manifest) != manifest.id:
-        raise refuse(f"{MANIFEST} was altered: its id belongs to other facts")
 
 
 def _safe(name: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
@@ -9,14 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from slant.data import column
-from slant.decode import Decision
+from slant.decode import Decision, LightHead
 from slant.errors import DataError
 from slant.records import WordScores
 
 if TYPE_CHECKING:
+    import torch
     from datasets import Dataset
 
-__all__ = ["Classifier", "PointsAtWords", "label_indices", "require_targets"]
+    from slant.models.encoder import Recipe
+
+__all__ = ["Classifier", "ExportParts", "ExportsHeads", "PointsAtWords", "label_indices", "require_targets"]
 
 
 @runtime_checkable
@@ -60,6 +65,36 @@ class PointsAtWords(Protocol):
 
     def predict_words(self, dataset: Dataset) -> list[WordScores]:
         """For each text its words with their probabilities."""
+        ...
+
+
+@dataclass(frozen=True)
+class ExportParts:
+    """What a bundle takes of a model: an encoder and light heads over its states.
+
+    Attributes:
+        module: the encoder; `module(input_ids=, attention_mask=, output_hidden_states=True).hidden_states` must hold the recipe's layers.
+        recipe: which states the heads read, and how many pieces of a text.
+        tokenizer_file: its `tokenizer.json`.
+        encoder_digest: names the encoder's weights.
+        heads: by name, which is the task's.
+        tensors: each head's weights by name, as `slant.decode.heads.head_shapes` names and shapes them.
+    """
+
+    module: torch.nn.Module
+    recipe: Recipe
+    tokenizer_file: Path
+    encoder_digest: str
+    heads: Mapping[str, LightHead]
+    tensors: Mapping[str, Mapping[str, npt.NDArray[np.floating]]]
+
+
+@runtime_checkable
+class ExportsHeads(Protocol):
+    """A classifier that light heads over an encoder's states can answer for."""
+
+    def export_parts(self) -> ExportParts | None:
+        """What a bundle takes of it, once it is fitted or loaded; None where this one, for its settings, has no export."""
         ...
 
 

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from slant.data import assign_groups, column
-from slant.decode import Decision, best_word_threshold, calibrate, fit_temperature, sigmoid
+from slant.decode import Decision, LightHead, best_word_threshold, calibrate, fit_temperature, sigmoid
 from slant.errors import ConfigError
 from slant.files import write_atomic
 from slant.labels import get_task
 from slant.metrics import word_gold
-from slant.models.base import label_indices
+from slant.models.base import ExportParts, label_indices
 from slant.models.encoder import States, TextEncoder, encoder_record, recorded_encoder
 from slant.models.logistic import fit_logistic
 from slant.records import WordScores
@@ -161,6 +161,13 @@ class EncoderHeads:
             starts, ends = [start for start, _ in pieces.words], [end for _, end in pieces.words]
             found.append(WordScores(starts, ends, mine.tolist(), pieces.truncated))
         return found
+
+    def export_parts(self) -> ExportParts:
+        assert self.heads is not None, "fit or load first"
+        head = LightHead(self.task, self.labels, self.heads.points, self.decision, "words")
+        files = self.encoder.files
+        tensors = {self.task: self.heads.tensors()}
+        return ExportParts(self.encoder.module, self.encoder.recipe, files.path / "tokenizer.json", files.digest, {self.task: head}, tensors)
 
     # -- keeping --------------------------------------------------------------------------------------------------
 

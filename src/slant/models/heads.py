@@ -1,4 +1,7 @@
-"""The light heads as one torch module: trained from cached states, exported with the encoder in front. One code, both ways."""
+"""The light heads of loaded language as a torch module, to be trained, and the encoder as the graph that is exported.
+
+`slant.decode.heads` has the same heads in numpy, for whoever serves them; an export compares the two.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,19 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from slant.decode import FEATURES
+
 if TYPE_CHECKING:
     from slant.models.encoder import Recipe
 
-__all__ = ["FEATURES", "Flagship", "Heads", "word_features"]
-
-#: What the sentence head reads of its words' scores.
-FEATURES = ("top1", "top2", "top3", "logsumexp", "expected_count", "mean", "log_length")
+__all__ = ["EncoderStates", "Heads", "word_features"]
 
 # A logit no word falls below, and the score of a word that is not there.
 _FLOOR = -10.0
 
 
 def word_features(logits: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-    """`(n, len(FEATURES))` from word logits `(n, w)`; words where `present` `(n, w)` is false do not count, however many there are."""
+    """`slant.decode.heads.word_features`, for gradients to pass through."""
     floored = torch.where(present, logits.clamp(min=_FLOOR), torch.full_like(logits, _FLOOR))
     padding = torch.full_like(logits[:, :1], _FLOOR).expand(-1, 3)
     top = torch.topk(torch.cat([floored, padding], dim=1), 3, dim=1).values
@@ -59,6 +61,12 @@ class Heads(nn.Module):
         linear.weight.copy_(torch.from_numpy(weight[None]).to(linear.weight.dtype))
         linear.bias.fill_(bias)
 
+    def tensors(self) -> dict[str, npt.NDArray[np.float32]]:
+        """The weights as `slant.decode.heads` reads them."""
+        layers = {"sentence": self.sentence} | ({"word": self.word} if self.points else {})
+        found = {f"{name}.{part}": getattr(layer, part) for name, layer in layers.items() for part in ("weight", "bias")}
+        return {name: tensor.detach().cpu().numpy().reshape(-1).astype(np.float32) for name, tensor in found.items()}
+
     def word_logits(self, words: torch.Tensor) -> torch.Tensor:
         """Logits `(..., )` of word states `(..., word_width)`."""
         return torch.as_tensor(self.word(words)).squeeze(-1)
@@ -69,16 +77,16 @@ class Heads(nn.Module):
         return torch.as_tensor(self.sentence(joined)).squeeze(-1)
 
 
-class Flagship(nn.Module):
-    """Encoder and heads as the one graph that is exported.
+class EncoderStates(nn.Module):
+    """An encoder and its recipe as the graph that is exported; the heads stay outside.
 
     Inputs, each `(n, t)` int64: `input_ids`, `attention_mask`, `word_of` (for each piece its word's number in the text, else -1).
-    Outputs: `sentence_logits` `(n,)`, and `word_logits` `(n, t)` in which column j is the text's j-th word.
+    Outputs: `sentence_states` `(n, ds)`, and `word_states` `(n, t, dw)` in which row j is the text's j-th word.
     """
 
-    def __init__(self, encoder: nn.Module, heads: Heads, recipe: Recipe) -> None:
+    def __init__(self, encoder: nn.Module, recipe: Recipe) -> None:
         super().__init__()
-        self.encoder, self.heads, self.recipe = encoder, heads, recipe
+        self.encoder, self.recipe = encoder, recipe
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, word_of: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         states = self.encoder(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True).hidden_states
@@ -88,5 +96,4 @@ class Flagship(nn.Module):
         member = (word_of.unsqueeze(1) == numbers.view(1, -1, 1)).to(states[0].dtype)  # (n, words, pieces)
         size = member.sum(dim=2, keepdim=True)
         pieces = torch.cat([states[i] for i in self.recipe.word_layers], dim=2)
-        logits = self.heads.word_logits(torch.matmul(member / size.clamp(min=1.0), pieces))
-        return self.heads.sentence_logits(torch.cat(pooled, dim=1), logits, size.squeeze(-1) > 0), logits
+        return torch.cat(pooled, dim=1), torch.matmul(member / size.clamp(min=1.0), pieces)

@@ -11,20 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from slant.data import column
-from slant.decode import Decision, calibrate, fit_temperature
+from slant.decode import READS, Decision, LightHead, calibrate, fit_temperature
+from slant.decode.heads import mention_features, name_features, words_inside
 from slant.errors import ConfigError
 from slant.files import write_atomic
 from slant.labels import get_task
-from slant.models.base import label_indices, require_targets
-from slant.models.encoder import States, TextEncoder, encoder_record, recorded_encoder
+from slant.models.base import ExportParts, label_indices, require_targets
+from slant.models.encoder import TextEncoder, encoder_record, recorded_encoder
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-__all__ = ["READS", "TargetHeads"]
-
-#: How a model learns of the target: from its mention in the sentence, from its name as a text, or as one of a fixed list with a head each.
-READS = ("mention", "text", "fixed")
+__all__ = ["TargetHeads"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -39,7 +37,7 @@ class TargetHeads:
     Args:
         encoder: gives the states.
         task: a task whose rows have targets.
-        reads: one of `READS`.
+        reads: one of `slant.decode.READS`.
         window: words on either side of a mention.
         C: inverse strengths of the regularisation, on standardised features; of several the one of least log loss on dev is taken, without a dev
             part the first.
@@ -125,11 +123,23 @@ class TargetHeads:
             names = [target or "" for target in column(dataset, "target")]
             known = sorted(set(names))
             described = dict(zip(known, self.encoder.states(known).sentence.astype(np.float64), strict=True))
-            target = np.stack([described[name] for name in names])
-            return np.concatenate([sentence, target, sentence * target, np.abs(sentence - target)], axis=1)
-        starts, ends = column(dataset, "target_start"), column(dataset, "target_end")
-        around = [_around(states, i, start, end, self.window) for i, (start, end) in enumerate(zip(starts, ends, strict=True))]
-        return np.concatenate([np.stack(around), sentence], axis=1)
+            return name_features(sentence, np.stack([described[name] for name in names]))
+        rows = []
+        for i, (start, end) in enumerate(zip(column(dataset, "target_start"), column(dataset, "target_end"), strict=True)):
+            words = states.words[states.offsets[i] : states.offsets[i + 1]]
+            rows.append(mention_features(words, sentence[i], words_inside(states.pieces[i].words, start, end), self.window))
+        return np.stack(rows)
+
+    def export_parts(self) -> ExportParts | None:
+        """None for the blind twin, which is a floor and no answer to a question about a target."""
+        if self.blind:
+            return None
+        files, weights = self.encoder.files, list(self.heads.values())
+        window = self.window if self.reads == "mention" else 0
+        head = LightHead(self.task, self.labels, False, self.decision, "target", self.reads, window, tuple(self.heads))
+        tensors = {"weight": np.stack([weight for weight, _ in weights]), "bias": np.stack([bias for _, bias in weights])}
+        tokenizer = files.path / "tokenizer.json"
+        return ExportParts(self.encoder.module, self.encoder.recipe, tokenizer, files.digest, {self.task: head}, {self.task: tensors})
 
     # -- keeping --------------------------------------------------------------------------------------------------
 
@@ -158,24 +168,6 @@ class TargetHeads:
         model.heads = {target: (tensors[f"weight.{n}"], tensors[f"bias.{n}"]) for n, target in enumerate(state["targets"])}
         model.decision = Decision(**state["decision"])
         return model
-
-
-def _around(states: States, i: int, start: int | None, end: int | None, window: int) -> Floats:
-    """The mean state of text i's words in the mention, and of those within `window` words of it, side by side.
-
-    Where no word of the mention was read (none is given, or the text was cut before it) both are the mean of all words; without words, zeros.
-    """
-    words = states.words[states.offsets[i] : states.offsets[i + 1]]
-    if not len(words):
-        return np.zeros(2 * states.words.shape[1])
-    inside = [k for k, (a, b) in enumerate(states.pieces[i].words) if start is not None and end is not None and a < end and start < b]
-    if not inside:
-        mean = words.mean(axis=0)
-        return np.concatenate([mean, mean]).astype(np.float64)
-    first, last = inside[0], inside[-1] + 1
-    near = np.concatenate([words[max(first - window, 0) : first], words[last : last + window]])
-    target = words[first:last].mean(axis=0)
-    return np.concatenate([target, near.mean(axis=0) if len(near) else target]).astype(np.float64)
 
 
 def _fit(features: Floats, gold: npt.NDArray[np.int64], k: int, C: float, seed: int, balanced: bool) -> tuple[Floats, Floats]:

@@ -8,7 +8,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-__all__ = ["TrainConfig", "register"]
+__all__ = ["SearchConfig", "SearchSettings", "TrainConfig", "register"]
 
 
 @dataclass
@@ -41,7 +41,7 @@ class PublishConfig:
     """Whether an int8 graph is tried."""
     int8_max_loss: float = 0.005
     """The macro F1 that int8 may lose, on rows that are not tested."""
-    judged_rows: int = 600
+    judged_rows: int = 2000
     """How many such rows judge the exported graphs."""
     licence: str = MISSING
     """The bundle's licence; a corpus's own may bind it."""
@@ -88,6 +88,32 @@ class TrainConfig:
     paths: PathsConfig = field(default_factory=PathsConfig)
 
 
+@dataclass
+class SearchSettings:
+    name: str = MISSING
+    """What the search is called, in its folder and in MLflow."""
+    metric: str = "macro_f1"
+    """What is judged, of the dev rows alone: a metric of slant.evaluation. brier and ece are made small, any other large."""
+    trials: int = 20
+    """How many are finished when the search ends, pruned and failed ones among them; raise it to go on with a search that has ended."""
+    minutes: float | None = None
+    """No trial begins after so long; null: all do."""
+    startup: int = 8
+    """How many are drawn at random before the sampler learns from them."""
+    prune: bool = True
+    """Whether a trial stops after a fold up to which its mean is worse than the median of the completed trials' up to there."""
+    prune_after: int = 5
+    """How many must be completed before any is pruned."""
+    space: dict[str, Any] = field(default_factory=dict)
+    """What is searched: {key: {type, low, high, log, step, choices}}; see slant.pipeline.space."""
+
+
+@dataclass
+class SearchConfig:
+    search: SearchSettings = field(default_factory=SearchSettings)
+
+
 def register() -> None:
-    """Make the schema known to Hydra as `schema`."""
+    """Make the schemas known to Hydra as `schema` and `search_schema`."""
     ConfigStore.instance().store(name="schema", node=TrainConfig)
+    ConfigStore.instance().store(name="search_schema", node=SearchConfig)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
 import resource
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,24 +16,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from slant import __version__
-from slant.data import Corpus, Split, column, prepare, split_fingerprint
-from slant.data.audit import read_rows, refuse_leaks
-from slant.data.examples import without_nulls
-from slant.errors import DataError
+from slant.data import Corpus, Split
 from slant.evaluation import PredictionsMeta, make_predictions, predictions_hash, score, write_predictions
 from slant.files import write_atomic
-from slant.labels import LOADED, Task, get_task
+from slant.labels import get_task
 from slant.models import Classifier
-from slant.models.encoder.cache import default_cache_folder
-from slant.pipeline.audit import audit_run
-from slant.pipeline.build import build, check, target_name
+from slant.pipeline.build import build, target_name
+from slant.pipeline.parts import check_components, fit_and_predict, joined, log_config, read_splits, tracked
 from slant.pipeline.predict import Columns, predict_columns
 from slant.progress import track
-from slant.publish import Origin, export_bundle
-from slant.report import render_audit, score_rows, to_markdown
+from slant.publish import Origin, export_bundle, exportable
+from slant.report import score_rows, to_markdown
 from slant.seeding import derive_seed, seed_everything
-from slant.tracking import RunLogger, git_state, open_run
+from slant.tracking import RunLogger, environment, git_state
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -84,29 +78,31 @@ def train(cfg: DictConfig, folder: Path) -> TrainResult:
     started = time.perf_counter()
     seed_everything(cfg.seed)
     task = get_task(cfg.task.name)
-    for key in ("data", "split", "model"):
-        check(cfg[key], key)
-    for name, node in cfg.evaluation.floors.items():
-        check(node, f"evaluation.floors.{name}")
+    check_components(cfg)
     folder.mkdir(parents=True, exist_ok=True)
     with write_atomic(folder / "config.yaml") as part:
         part.write_text(OmegaConf.to_yaml(cfg, resolve=True), encoding="utf-8")
-    with threadpool_limits(int(cfg.threads)), _tracked(cfg, task, cfg.name, os.environ.get(PARENT_VARIABLE)) as run:
+    with write_atomic(folder / "environment.json") as part:
+        part.write_text(json.dumps(environment(), indent=1) + "\n", encoding="utf-8")
+    with threadpool_limits(int(cfg.threads)), tracked(cfg, cfg.name, os.environ.get(PARENT_VARIABLE)) as run:
         run_id = run.run_id if run else "untracked"
         if run:
-            run.log_params(_params(cfg))
-            run.log_artifact(folder / "config.yaml")
-        corpus, dataset, splits, meta = _read(cfg, task, folder, run)
+            log_config(run, cfg)
+            for name in ("config.yaml", "environment.json"):
+                run.log_artifact(folder / name)
+        corpus, dataset, splits, meta = read_splits(cfg, task, folder, run)
         tables = _Tables()
         model: Classifier | None = None
         for split in track(splits, len(splits), "folds") if len(splits) > 1 else splits:
-            model = _fold(cfg, task, dataset, split, len(splits) > 1, meta, tables, run)
+            model = _fold(cfg, dataset, split, len(splits) > 1, meta, tables, run)
         assert model is not None
         result = _judge(cfg, folder, tables, meta)
         scores = result[0] | {"cost": _cost(started)}
         bundle = None
-        if cfg.publish.enabled and task.name == LOADED.name:
-            bundle = _publish(cfg, task, folder, corpus, dataset, splits, model, meta, scores)
+        if cfg.publish.enabled and exportable(model):
+            bundle = _publish(cfg, folder, corpus, dataset, splits, model, meta, scores)
+        elif cfg.publish.enabled:
+            logger.info("no bundle: %s has no export", target_name(cfg.model))
         scores["cost"] = _cost(started)
         with write_atomic(folder / "scores.json") as part:
             part.write_text(json.dumps(scores, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -115,69 +111,12 @@ def train(cfg: DictConfig, folder: Path) -> TrainResult:
         return TrainResult(folder, scores, bundle, run_id, result[1])
 
 
-def _read(cfg: DictConfig, task: Task, folder: Path, run: RunLogger | None) -> tuple[Corpus, Dataset, list[Split], PredictionsMeta]:
-    """Read, split and audit; what the audit found is written down before a leak stops the run."""
-    corpus: Corpus = build(cfg.data, "data")
-    other = next((name for name in column(corpus.dataset, "task") if name != task.name), None)
-    if other:
-        problem = f"{corpus.name} was read for the task {other}, the run is of {task.name}"
-        raise DataError(problem, where=corpus.path, remedy=f"Add task={other}, or choose another data=")
-    if corpus.quarantined:
-        with write_atomic(folder / "quarantine.json") as part:
-            part.write_text(json.dumps([vars(q) for q in corpus.quarantined], indent=1, ensure_ascii=False), encoding="utf-8")
-    dataset = without_nulls(corpus.dataset)
-    if len(set(column(dataset, "label"))) < 2:
-        problem = f"its {len(dataset)} labelled rows have {len(set(dataset['label']))} label(s)"
-        raise DataError(problem, where=corpus.path, remedy="Training needs rows of at least two labels")
-    prepared = prepare(dataset)
-    dataset = prepared.dataset
-    splits: list[Split] = build(cfg.split, "split", dataset=dataset, seed=cfg.seed)
-    for split in splits:
-        if len(set(np.asarray(column(dataset, "label"), object)[split.train])) < 2:
-            raise DataError(f"the training part of {split.name} has one label only", where=corpus.path, remedy="Choose another split=")
-    meta = PredictionsMeta(
-        task=task.name,
-        task_version=task.version,
-        labels=task.labels,
-        corpus_fingerprint=corpus.fingerprint,
-        split_fingerprint=split_fingerprint(column(dataset, "id"), splits),
-        package_version=__version__,
-        model=target_name(cfg.model),
-    )
-    cache = Path(cfg.paths.cache or default_cache_folder())
-    audit, leaks = audit_run(corpus, read_rows(dataset, prepared.duplicates), splits, cache, noise=cfg.audit.noise)
-    audit.write(folder / "audit.json")
-    with write_atomic(folder / "audit.html") as part:
-        part.write_text(render_audit(audit), encoding="utf-8")
-    if run:
-        _log_data(run, corpus, dataset, meta)
-        run.log_metrics({f"audit/{kind}": float(count) for kind, count in audit.counts().items()})
-        for name in ("audit.json", "audit.html"):
-            run.log_artifact(folder / name)
-    warnings = [finding for finding in audit.findings if finding.severity != "info"]
-    logger.info("audit: %s", ", ".join(f"{f.kind} {f.count:,}" for f in warnings) or "nothing to warn of")
-    refuse_leaks(leaks, corpus.path)
-    set_aside = sum(corpus.quarantine_counts().values())
-    unlabelled = len(corpus.dataset) - len(dataset) - len(prepared.repeated)
-    logger.info(
-        "%s@%s: %d rows, %d without a label, %d repeats left out, %d quarantined; %d split(s) by %s",
-        corpus.name, corpus.version, len(corpus.dataset), unlabelled, len(prepared.repeated), set_aside, len(splits), target_name(cfg.split),
-    )  # fmt: skip
-    return corpus, dataset, splits, meta
-
-
-def _fold(
-    cfg: DictConfig, task: Task, dataset: Dataset, split: Split, nested: bool, meta: PredictionsMeta, tables: _Tables, run: RunLogger | None
-) -> Classifier:
+def _fold(cfg: DictConfig, dataset: Dataset, split: Split, nested: bool, meta: PredictionsMeta, tables: _Tables, run: RunLogger | None) -> Classifier:
     """Fit on one split and add its predictions to the tables; a fold of several gets its own nested MLflow run."""
-    with _tracked(cfg, task, split.name, run.run_id if run else None, when=nested) as child:
-        about = {"run_id": run.run_id if run else "untracked", "fold": split.fold, "seed": cfg.seed}
+    with tracked(cfg, split.name, run.run_id if run else None, when=nested) as child:
+        about: Any = {"run_id": run.run_id if run else "untracked", "fold": split.fold, "seed": cfg.seed}
         train_rows, dev_rows, test_rows = (dataset.select(part) for part in (split.train, split.dev, split.test))
-        model: Classifier = build(cfg.model, "model")
-        model.fit(train_rows, dev_rows if len(dev_rows) else None, seed=derive_seed(cfg.seed, "fit", split.name))
-        mine = [predict_columns(model, test_rows, split="test", **about)]
-        if len(dev_rows):
-            mine.append(predict_columns(model, dev_rows, split="dev", **about))
+        model, mine = fit_and_predict(cfg, dataset, split, run_id=about["run_id"])
         tables.model += mine
         for name, node in _floors(cfg).items():
             floor: Classifier = build(node, f"evaluation.floors.{name}")
@@ -205,11 +144,11 @@ def _floors(cfg: DictConfig) -> dict[str, Any]:
 
 def _judge(cfg: DictConfig, folder: Path, tables: _Tables, meta: PredictionsMeta) -> tuple[dict[str, Any], str]:
     """Write the predictions tables and score the test rows; from here on nothing asks a model about a test row."""
-    predictions = write_predictions(folder / "predictions.parquet", _joined(tables.model), meta)
+    predictions = write_predictions(folder / "predictions.parquet", joined(tables.model), meta)
     floors = {}
     for name, parts in tables.floors.items():
         floor_meta = PredictionsMeta(**vars(meta) | {"model": name})
-        floors[name] = write_predictions(folder / "floors" / f"{name}.parquet", _joined(parts), floor_meta)
+        floors[name] = write_predictions(folder / "floors" / f"{name}.parquet", joined(parts), floor_meta)
     evaluation = cfg.evaluation
     found = score(
         predictions,
@@ -224,7 +163,6 @@ def _judge(cfg: DictConfig, folder: Path, tables: _Tables, meta: PredictionsMeta
 
 def _publish(
     cfg: DictConfig,
-    task: Task,
     folder: Path,
     corpus: Corpus,
     dataset: Dataset,
@@ -270,14 +208,6 @@ def _publish(
     return bundle.folder
 
 
-def _log_data(run: RunLogger, corpus: Corpus, dataset: Dataset, meta: PredictionsMeta) -> None:
-    profile = {"rows": len(dataset), "groups": len(set(column(dataset, "group"))), "split_fingerprint": meta.split_fingerprint}
-    columns = {name: str(kind) for name, kind in dataset.features.items()}
-    run.log_dataset(f"{corpus.name}@{corpus.version}", corpus.path, corpus.fingerprint, "train", columns=columns, profile=profile)
-    fingerprints = {"slant.corpus_fingerprint": meta.corpus_fingerprint, "slant.split_fingerprint": meta.split_fingerprint}
-    run.set_tags(fingerprints | {"slant.kind": "run", "slant.quarantined": sum(corpus.quarantine_counts().values())})
-
-
 def _log_results(run: RunLogger, cfg: DictConfig, folder: Path, scores: dict[str, Any], digest: str, bundle: Path | None) -> None:
     run.log_metrics(_metrics(scores) | {f"cost/{name}": value for name, value in scores["cost"].items()})
     run.set_tags({"slant.predictions_hash": digest, "slant.folder": str(folder), "slant.bundle": str(bundle or "")})
@@ -309,30 +239,8 @@ def _metrics(scores: Mapping[str, Any]) -> dict[str, float]:
     return metrics
 
 
-def _params(cfg: DictConfig) -> dict[str, Any]:
-    container = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(container, dict)
-    return {str(key): value for key, value in container.items() if key not in ("paths", "tracking")}
-
-
-def _joined(parts: list[Columns]) -> Columns:
-    return {name: [value for part in parts for value in part[name]] for name in parts[0]}
-
-
 def _cost(started: float) -> dict[str, float]:
     """Wall seconds so far, and the greatest resident memory in MB (the kernel counts kilobytes, macOS bytes)."""
     unit = 1e6 if sys.platform == "darwin" else 1e3
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
     return {"seconds": round(time.perf_counter() - started, 2), "peak_memory_mb": round(peak, 1)}
-
-
-@contextlib.contextmanager
-def _tracked(cfg: DictConfig, task: Task, name: str, parent: str | None, *, when: bool = True) -> Iterator[RunLogger | None]:
-    """An MLflow run, or None where tracking is off or none is wanted."""
-    if not (cfg.tracking.enabled and when):
-        yield None
-        return
-    tags = {"slant.task": task.name, "slant.model": target_name(cfg.model), "slant.seed": str(cfg.seed)}
-    root = Path(cfg.paths.home).absolute() / "mlruns"
-    with open_run(cfg.tracking.uri, cfg.tracking.experiment, name, artifact_root=root, tags=tags, parent_run_id=parent) as run:
-        yield run

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from slant.bundle import Bundle, read_bundle
 from slant.decode import cut_spans, decide
 from slant.errors import BundleError, DataError
-from slant.records import AnnotatedSentence, AnnotatedSpan, Annotation, Label
-from slant.serve.runtime import Runtime, open_runtime
+from slant.labels import LOADED, STANCE
+from slant.records import AnnotatedSentence, AnnotatedSpan, AnnotatedStance, Annotation, Label, ScoreItem
+from slant.serve.answers import Answers, Asked, Runtime
+from slant.serve.questions import ask_document, ask_item, check_targets
+from slant.serve.runtime import open_runtime
 from slant.serve.verify import replay_golden
 from slant.serve.voices import tell_voices
-from slant.text import split_sentences
+from slant.text import Target, find_targets, split_sentences
 
 __all__ = ["MAX_CHARACTERS", "Annotator"]
 
@@ -22,89 +26,148 @@ MAX_CHARACTERS = 20_000_000
 
 
 class Annotator:
-    """A bundle at work. Thread-safe: a call keeps nothing."""
+    """One bundle or several at work, a head of the task loaded among theirs. Thread-safe: what a call keeps, states of targets' names, is locked."""
 
-    def __init__(self, bundle: Bundle, runtime: Runtime) -> None:
-        self.bundle, self._run = bundle, runtime
+    def __init__(self, bundles: Sequence[Bundle], runtime: Runtime) -> None:
+        self.bundles, self._run = tuple(bundles), runtime
+        self.heads = {name: head for bundle in bundles for name, head in bundle.manifest.heads.items()}
+        stance = self.heads.get(STANCE.name)
+        #: Whether the stance head can say something of a target that the sentence does not mention.
+        self._unmentioned = stance is not None and stance.reads != "mention"
 
     @classmethod
-    def open(cls, path: str | Path, *, precision: str | None = None, threads: int = 1, replay: bool = True) -> Self:
-        """Read a bundle, check every digest, replay its golden rows and make it ready.
+    def open(cls, *paths: str | Path, precision: str | None = None, threads: int = 1, replay: bool = True) -> Self:
+        """Read bundles, check every digest, replay their golden rows and make them ready. Those with the same encoder share one session and pass.
 
-        Raises BundleError, with the reason, for a bundle that does not prove itself.
+        Raises BundleError, with the reason, for a bundle that does not prove itself, for two that answer the same, and where none has a
+        head of the task loaded.
         """
-        bundle = read_bundle(path)
-        if "loaded" not in bundle.manifest.labels:
-            remedy = "Name a bundle of the task loaded"
-            raise BundleError(f"its task {bundle.manifest.task!r} cannot be annotated yet", where=bundle.where, remedy=remedy)
-        runtime = open_runtime(bundle, precision=precision, threads=threads)
+        if not paths:
+            raise TypeError("name at least one bundle")
+        bundles = [read_bundle(path) for path in paths]
+        if not any(LOADED.name in bundle.manifest.heads for bundle in bundles):
+            problem = f"it has no head of the task {LOADED.name!r}, only {', '.join(bundles[0].manifest.heads)}"
+            raise BundleError(problem, where=bundles[0].where, remedy="Open it beside a bundle of the task loaded, or merge the two")
+        runtime = open_runtime(bundles, precision=precision, threads=threads)
         if replay:
-            replay_golden(bundle, runtime, precision or bundle.manifest.precision)
-        return cls(bundle, runtime)
+            for bundle in bundles:
+                replay_golden(bundle, runtime, precision or bundle.manifest.precision)
+        return cls(bundles, runtime)
 
-    def annotate(self, text: str) -> Annotation:
-        """Sentences, their labels and loaded spans, and whose words they are; all offsets are code points of `text` as it stands.
+    def annotate(self, text: str, targets: Sequence[Target] | None = None) -> Annotation:
+        """Sentences, their labels and loaded spans, whose words they are, and their stances; all offsets are code points of `text` as it stands.
 
         Voices and speakers come from the quotations of the whole document. A text without sentences gives an annotation without
-        sentences. Raises DataError for one that is too long, or no Unicode text.
+        sentences. With a stance head, each sentence gets a stance towards each target that it mentions, read at the first mention; a head that
+        does not read mentions (`reads` text or fixed) answers for every sentence about targets that were named. A mention beyond what was read of a
+        sentence gets none, and the sentence says truncated. A target that does not occur stays in `Annotation.targets` with 0 mentions.
+
+        Args:
+            targets: whom the stances are towards; when None the text's own main targets (`slant.text.find_targets`), of them only those that a
+                head with a fixed list was trained on. An empty list asks about none.
+
+        Raises DataError for a text that is too long, or no Unicode text, for a target without a name, and for targets when no bundle tells stances.
         """
         _check(text)
-        return Annotation(tell_voices(text, list(self._sentences(text))), [self.facts()])
+        places = [(sentence.start, sentence.end) for sentence in split_sentences(text)]
+        wanted = self._targets(text, targets)
+        asked, told = ask_document(text, places, wanted, everywhere=targets is not None and self._unmentioned)
+        sentences = self._annotated([text[start:end] for start, end in places], places, asked)
+        return Annotation(tell_voices(text, sentences), self.facts(), targets=told)
 
-    def score(self, sentences: Iterable[str]) -> list[AnnotatedSentence]:
+    def score(self, items: Iterable[str | ScoreItem]) -> list[AnnotatedSentence]:
         """Each text taken as one sentence, with offsets into itself and a voice told from itself alone.
 
-        Raises DataError as `annotate` does.
+        An item with a target gets at most one stance: at the offsets it gives, else at the first mention of the target's name, else, by a head that
+        does not read mentions, without one. Where a head reads mentions and none is found or was read, `stance` is empty.
+
+        Raises DataError as `annotate` does, and for a target or its offsets that cannot be, naming the item.
         """
-        if isinstance(sentences, str):
-            raise TypeError("sentences must be several strings, not one string")
-        texts = list(sentences)
-        for text in texts:
-            _check(text)
-        scored = self._annotated(texts, [(0, len(text)) for text in texts])
-        return [tell_voices(text, [sentence])[0] for text, sentence in zip(texts, scored, strict=True)]
+        if isinstance(items, str | ScoreItem):
+            raise TypeError("sentences must be several strings, not one string" if isinstance(items, str) else "items must be several")
+        listed = [ScoreItem(item) if isinstance(item, str) else item for item in items]
+        for number, item in enumerate(listed, 1):
+            if not isinstance(item, ScoreItem):
+                raise TypeError(f"item {number} must be a string or a ScoreItem, not {type(item).__name__}")
+            _check(item.text, f"item {number}" if len(listed) > 1 else "")
+            if item.target is not None and STANCE.name not in self.heads:
+                raise _no_stance(f"item {number}")
+        found = (ask_item(row, item, unmentioned=self._unmentioned) for row, item in enumerate(listed))
+        asked = [question for question in found if question is not None]
+        scored = self._annotated([item.text for item in listed], [(0, len(item.text)) for item in listed], asked)
+        return [tell_voices(sentence.text, [sentence])[0] for sentence in scored]
 
-    def facts(self) -> dict[str, Any]:
-        """What an annotation says of the model that made it."""
-        m = self.bundle.manifest
-        return {
-            "id": m.id,
-            "name": m.name,
-            "task": m.task,
-            "task_version": m.task_version,
-            "package_version": m.package_version,
-            "threshold": m.decision.threshold,
-            "word_threshold": m.decision.word_threshold,
-            "corpus": m.corpus,
-        }
+    def facts(self) -> list[dict[str, Any]]:
+        """What an annotation says of the heads that made it, an entry each; heads of one bundle have its id."""
+        return [
+            {
+                "id": bundle.manifest.id,
+                "name": bundle.manifest.name,
+                "task": head.task,
+                "task_version": head.task_version,
+                "model": head.model,
+                "package_version": bundle.manifest.package_version,
+                # Of three labels the most probable wins, and only words have a threshold of their own.
+                "threshold": head.decision.threshold if len(head.labels) == 2 else None,
+                "word_threshold": head.decision.word_threshold if head.task == LOADED.name else None,
+                "corpus": head.corpus,
+            }
+            for bundle in self.bundles
+            for head in bundle.manifest.heads.values()
+        ]
 
-    def _sentences(self, text: str) -> Iterator[AnnotatedSentence]:
-        places = [(sentence.start, sentence.end) for sentence in split_sentences(text)]
-        return self._annotated([text[start:end] for start, end in places], places)
+    def _targets(self, text: str, targets: Sequence[Target] | None) -> list[Target]:
+        stance = self.heads.get(STANCE.name)
+        if targets is None:
+            found = find_targets(text) if stance else []
+            return [target for target in found if target.name in stance.targets] if stance and stance.reads == "fixed" else found
+        if targets and stance is None:
+            raise _no_stance("targets")
+        return check_targets(targets)
 
-    def _annotated(self, texts: list[str], places: list[tuple[int, int]]) -> Iterator[AnnotatedSentence]:
+    def _annotated(self, texts: list[str], places: list[tuple[int, int]], asked: list[Asked]) -> list[AnnotatedSentence]:
         if not texts:
-            return
-        manifest = self.bundle.manifest
-        answers = self._run(texts)
-        chosen, abstained = decide(answers.probabilities, manifest.decision)
-        positive = manifest.labels.index("loaded")
+            return []
+        answers = self._run(texts, asked)
+        head, found = self.heads[LOADED.name], answers.heads[LOADED.name]
+        chosen, abstained = decide(found.probabilities, head.decision)
+        positive = head.labels.index("loaded")
+        sentences = []
         for i, (text, (start, end)) in enumerate(zip(texts, places, strict=True)):
-            label = Label(manifest.labels[chosen[i]], float(answers.probabilities[i, positive]), bool(abstained[i]))
-            words = answers.words[i] if answers.words else None
-            cut = cut_spans(text, words, manifest.decision.word_threshold) if words else []
+            label = Label(head.labels[chosen[i]], float(found.probabilities[i, positive]), bool(abstained[i]))
+            cut = cut_spans(text, found.words[i], head.decision.word_threshold) if found.words else []
             spans = [AnnotatedSpan(start + s.start, start + s.end, text[s.start : s.end], p) for s, p in cut]
-            yield AnnotatedSentence(start, end, text, label, spans, truncated=bool(words and words.truncated))
+            sentences.append(AnnotatedSentence(start, end, text, label, spans, truncated=answers.truncated[i]))
+        return self._with_stances(sentences, asked, answers) if asked else sentences
+
+    def _with_stances(self, sentences: list[AnnotatedSentence], asked: list[Asked], answers: Answers) -> list[AnnotatedSentence]:
+        head, found = self.heads[STANCE.name], answers.heads[STANCE.name]
+        chosen, abstained = decide(found.probabilities, head.decision)
+        stances: dict[int, list[AnnotatedStance]] = {}
+        for number, question in enumerate(asked):
+            if found.answered is not None and not found.answered[number]:
+                continue
+            start = sentences[question.row].start
+            place = [None if offset is None else start + offset for offset in (question.start, question.end)]
+            probabilities = dict(zip(head.labels, found.probabilities[number].tolist(), strict=True))
+            told = AnnotatedStance(question.target, place[0], place[1], head.labels[chosen[number]], probabilities, bool(abstained[number]))
+            stances.setdefault(question.row, []).append(told)
+        return [replace(sentence, stance=stances.get(row, [])) for row, sentence in enumerate(sentences)]
 
 
-def _check(text: str) -> None:
+def _no_stance(where: str) -> DataError:
+    remedy = "Open a bundle of the task stance too, or give no target"
+    return DataError("a target is given, and no bundle here tells stances", where=where, remedy=remedy)
+
+
+def _check(text: str, where: str = "") -> None:
     if not isinstance(text, str):
         raise TypeError(f"a text must be a string, not {type(text).__name__}")
     if len(text) > MAX_CHARACTERS:
         problem = f"the text has {len(text):,} characters, more than {MAX_CHARACTERS:,}"
-        raise DataError(problem, remedy="Cut it into documents")
+        raise DataError(problem, where=where, remedy="Cut it into documents")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:  # JSON can spell such a text, UTF-8 cannot
         problem = f"the text's character {error.start} is half of a surrogate pair"
-        raise DataError(problem, remedy="Mend what decoded it: a pair of \\ud800 escapes makes one character") from error
+        raise DataError(problem, where=where, remedy="Mend what decoded it: a pair of \\ud800 escapes makes one character") from error

@@ -1,82 +1,99 @@
-"""Running a bundle's graph: sentences in, probabilities and word scores out."""
+"""Running bundles: sentences and questions about targets in, every head's answers out."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from slant.bundle import Bundle
-from slant.bundle.format import TOKENIZER
-from slant.bundle.onnx_graph import has_external_data
-from slant.decode import calibrate, sigmoid
+from slant.bundle.format import TOKENIZER, Graph
 from slant.errors import BundleError, SlantError
-from slant.progress import track
-from slant.records import WordScores
-from slant.text.wordpieces import Wordpieces, pad_pieces
+from slant.serve.answers import Answers, Asked, HeadAnswers, Runtime, reads_targets
+from slant.serve.light import open_light
+from slant.serve.sessions import file_digest
+from slant.serve.whole import open_whole
 
-__all__ = ["Answers", "Runtime", "open_runtime"]
+__all__ = ["open_runtime"]
 
 #: So many characters of a library's own message are told.
 _MAX_REASON = 400
 
 
-@dataclass(frozen=True)
-class Answers:
-    """What a graph says of n sentences.
-
-    Attributes:
-        probabilities: `(n, k)` in label order, calibrated.
-        words: one entry a sentence, or None when the model does not point at words.
-    """
-
-    probabilities: npt.NDArray[np.float64]
-    words: list[WordScores] | None
-
-
-#: Sentences in, answers out, in the same order.
-Runtime = Callable[[Sequence[str]], Answers]
-
-
-def open_runtime(bundle: Bundle, *, precision: str | None = None, threads: int = 1, batch_size: int = 32) -> Runtime:
-    """The bundle's graph, ready to run.
+def open_runtime(bundles: Bundle | Sequence[Bundle], *, precision: str | None = None, threads: int = 1, batch_size: int = 32) -> Runtime:
+    """One bundle or several, ready to run. Those whose encoder graph, tokenizer and limit are the same share one session and one pass.
 
     Args:
-        precision: one of the bundle's graphs; its own default when None.
+        precision: one of each bundle's graphs; its own default when None.
         threads: onnxruntime's threads.
         batch_size: sentences a pass; they are bucketed by length, and come back in their own order. An int8 graph always takes one.
 
-    Raises BundleError when there is no such graph, or when it cannot be run here; and so does the runtime, for answers that are none.
+    Raises BundleError when two bundles have a head of the same name, when there is no such graph, or when it cannot be run here; and so does the
+    runtime, for answers that are none.
     """
-    manifest = bundle.manifest
-    chosen = precision or manifest.precision
-    if chosen not in manifest.graphs:
-        remedy = f"It has: {', '.join(manifest.graphs)}"
-        raise BundleError(f"there is no {chosen} graph", where=bundle.where, remedy=remedy)
-    graph = manifest.graphs[chosen]
-    if chosen == "int8":
+    several = [bundles] if isinstance(bundles, Bundle) else list(bundles)
+    _check_names(several)
+    shared: dict[tuple[str, ...], list[tuple[Bundle, Graph, int]]] = {}
+    for bundle in several:
+        chosen = precision or bundle.manifest.precision
+        if chosen not in bundle.manifest.graphs:
+            remedy = f"It has: {', '.join(bundle.manifest.graphs)}"
+            raise BundleError(f"there is no {chosen} graph", where=bundle.where, remedy=remedy)
+        graph = bundle.manifest.graphs[chosen]
         # Activations get one scale a pass: beside other sentences the same one moved by up to 0.19 and 9 of 256 answers flipped.
-        batch_size = 1
-    opener = {"onnx": _open_onnx, "skops": _open_skops, "prior": _open_prior}[graph.kind]
+        size = 1 if chosen == "int8" else batch_size
+        with _refusing(bundle, f"the graph {graph.file} cannot be loaded"):
+            shared.setdefault(_key(bundle, graph), []).append((bundle, graph, size))
+    parts = [_part([bundle for bundle, _, _ in found], found[0][1], threads, found[0][2]) for found in shared.values()]
 
-    with _refusing(bundle, f"the graph {graph.file} cannot be loaded"):
-        answer = opener(bundle, graph.file, threads, batch_size)
-
-    def run(sentences: Sequence[str]) -> Answers:
+    def run(sentences: Sequence[str], asked: Sequence[Asked] = ()) -> Answers:
         if not all(isinstance(sentence, str) for sentence in sentences):
             raise TypeError("sentences must be strings")
+        found = [part(sentences, asked) for part in parts]
+        heads = {name: answers for part in found for name, answers in part.heads.items()}
+        return Answers(heads, [any(cut) for cut in zip(*(part.truncated for part in found), strict=True)])
+
+    return run
+
+
+def _check_names(bundles: Sequence[Bundle]) -> None:
+    whose: dict[str, Bundle] = {}
+    for bundle in bundles:
+        for name in bundle.manifest.heads:
+            if name in whose:
+                problem = f"it has a head {name!r}, and so has {whose[name].where}"
+                raise BundleError(problem, where=bundle.where, remedy="Name bundles of different tasks")
+            whose[name] = bundle
+
+
+def _key(bundle: Bundle, graph: Graph) -> tuple[str, ...]:
+    """What bundles must have in common to be read in one pass."""
+    if graph.kind != "encoder":
+        return (bundle.where, *bundle.manifest.heads)
+    manifest = bundle.manifest
+    widths = f"{manifest.max_pieces} {manifest.sentence_width} {manifest.word_width}"
+    return (file_digest(bundle, graph.file), file_digest(bundle, TOKENIZER), widths)
+
+
+def _part(bundles: list[Bundle], graph: Graph, threads: int, batch_size: int) -> Runtime:
+    """Bundles of one encoder, or a bundle without one, as a runtime whose faults are BundleErrors."""
+    bundle = bundles[0]
+    with _refusing(bundle, f"the graph {graph.file} cannot be loaded"):
+        if graph.kind == "encoder":
+            inner = open_light(bundles, graph.file, threads, batch_size)
+        else:
+            inner = open_whole(bundle, graph.file, graph.kind, threads, batch_size)
+    labels = {name: (len(head.labels), reads_targets(head.task)) for one in bundles for name, head in one.manifest.heads.items()}
+
+    def run(sentences: Sequence[str], asked: Sequence[Asked] = ()) -> Answers:
         with _refusing(bundle, f"the graph {graph.file} cannot be run"):
-            answers = answer(sentences)
-        shape = (len(sentences), len(manifest.labels))
-        scores: list[float] = [score for words in answers.words or () for score in words.scores]
-        if answers.probabilities.shape != shape or not all(_in_range(values) for values in (answers.probabilities, scores)):
-            raise BundleError(f"the graph {graph.file} gives no probabilities", where=bundle.where, remedy="Export the bundle again")
+            answers = inner(sentences, asked)
+        for name, (k, targeted) in labels.items():
+            if not _sound(answers.heads[name], (len(asked) if targeted else len(sentences), k)):
+                raise BundleError(f"the graph {graph.file} gives no probabilities", where=bundle.where, remedy="Export the bundle again")
         return answers
 
     return run
@@ -96,63 +113,12 @@ def _refusing(bundle: Bundle, problem: str) -> Iterator[None]:
         raise BundleError(f"{problem} ({textwrap.shorten(reason, _MAX_REASON, placeholder=' …')})", where=bundle.where, remedy=remedy) from error
 
 
+def _sound(answers: HeadAnswers, shape: tuple[int, int]) -> bool:
+    scores: list[float] = [score for words in answers.words or () for score in words.scores]
+    return answers.probabilities.shape == shape and _in_range(answers.probabilities) and _in_range(scores)
+
+
 def _in_range(values: npt.ArrayLike) -> bool:
     """Whether all lie in [0, 1]; a NaN does not. Rounding may take a sum of shares a little past 1."""
     array = np.asarray(values, np.float64)
     return bool(((array >= 0) & (array <= 1 + 1e-9)).all())
-
-
-def _open_onnx(bundle: Bundle, file: str, threads: int, batch_size: int) -> Runtime:
-    import onnxruntime as ort
-
-    manifest = bundle.manifest
-    if has_external_data(bundle.folder / file):
-        raise ValueError("it keeps weights in another file, which slant's own graphs never do")
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    session = ort.InferenceSession(str(bundle.folder / file), options, providers=["CPUExecutionProvider"])
-    wordpieces = Wordpieces.from_file(bundle.folder / TOKENIZER, manifest.max_pieces)
-
-    def run(sentences: Sequence[str]) -> Answers:
-        pieces = wordpieces.encode(sentences)
-        logits = np.zeros(len(pieces), np.float32)
-        words: list[Any] = [None] * len(pieces)
-        by_length = sorted(range(len(pieces)), key=lambda i: len(pieces[i].ids))
-        batches = range(0, len(by_length), batch_size)
-        for first in track(batches, len(batches), "reading"):
-            rows = by_length[first : first + batch_size]
-            sentence_logits, word_logits = session.run(None, pad_pieces([pieces[i] for i in rows]))
-            logits[rows] = sentence_logits
-            for row, i in enumerate(rows):
-                found = pieces[i]
-                listed = found.words if manifest.points else []
-                scores = sigmoid(word_logits[row, : len(listed)]).tolist()
-                words[i] = WordScores([s for s, _ in listed], [e for _, e in listed], scores, found.truncated)
-        return Answers(calibrate(logits, manifest.decision.temperature), words)
-
-    return run
-
-
-def _open_skops(bundle: Bundle, file: str, threads: int, batch_size: int) -> Runtime:
-    try:
-        import skops.io
-    except ImportError as error:
-        remedy = "Install slant[train] to run it, or export an encoder_heads model"
-        raise BundleError("this is a research baseline (skops)", where=bundle.where, remedy=remedy) from error
-    # The list of trusted types is ours and empty: whatever the file asks for beyond scikit-learn's own is refused.
-    pipeline = skops.io.load(bundle.folder / file, trusted=[])
-
-    def run(sentences: Sequence[str]) -> Answers:
-        probabilities = np.zeros((len(sentences), len(bundle.manifest.labels)))
-        if len(sentences):
-            probabilities[:, pipeline.classes_] = pipeline.predict_proba(list(sentences))
-        return Answers(probabilities, None)
-
-    return run
-
-
-def _open_prior(bundle: Bundle, file: str, threads: int, batch_size: int) -> Runtime:
-    overall = json.loads((bundle.folder / file).read_text(encoding="utf-8"))["overall"]
-    return lambda sentences: Answers(np.tile(np.asarray(overall, np.float64), (len(sentences), 1)), None)

@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 from slant import __version__
 from slant.data import assign_groups, column
-from slant.decode import Decision, best_word_threshold, calibrate, fit_temperature, sigmoid
+from slant.decode import Decision, LightHead, best_word_threshold, calibrate, fit_temperature, sigmoid
 from slant.errors import ConfigError
 from slant.files import write_atomic
 from slant.labels import get_task
 from slant.metrics import word_gold
-from slant.models.base import label_indices, require_targets
+from slant.models.base import ExportParts, label_indices, require_targets
 from slant.models.encoder import TextEncoder, encoder_record, recorded_encoder
 from slant.models.encoder.cache import default_cache_folder
 from slant.models.transformer.inputs import Row, collate, length_buckets, pair_rows, text_rows
@@ -231,6 +231,20 @@ class Transformer:
         ]
 
     # -- keeping --------------------------------------------------------------------------------------------------
+
+    def export_parts(self) -> ExportParts | None:
+        """The fine-tuned encoder and its two heads; a cross-encoder reads a target in a pass of its own and has no light head."""
+        assert self.network is not None, "fit or load first"
+        if self.pairs:
+            return None
+        encoder = self.network.encoder.cpu()
+        digest = hashlib.sha256()
+        for name, tensor in sorted(encoder.state_dict().items()):
+            digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+        head = LightHead(self.task, self.labels, self._points, self.decision, "words")
+        tensors = {self.task: self.network.heads.cpu().tensors()}
+        tokenizer = self.encoder.files.path / "tokenizer.json"
+        return ExportParts(encoder, self.encoder.recipe, tokenizer, digest.hexdigest(), {self.task: head}, tensors)
 
     def save(self, folder: Path) -> None:
         from safetensors.torch import save_file
