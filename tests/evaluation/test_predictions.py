@@ -69,6 +69,10 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "words": (lambda c: c["word_ends"].__setitem__(3, [1]), r"row 3 .*'word_scores': .*unequal"),
     "score": (lambda c: c["word_scores"].__setitem__(3, [0, 0, 0, 0, float("nan")]), r"row 3 .*'word_scores': nan"),
     "no spans": (lambda c: c["spans_pred"].__setitem__(3, None), r"row 3 .*'spans_pred': words are scored but no spans"),
+    "votes": (lambda c: c.update(label_votes=[None, [1, 2, 3], *[None] * 4]), r"row 1 .*'label_votes': 3 votes for 2 labels"),
+    "no votes": (lambda c: c.update(label_votes=[None, [1, 2], [0, 0], *[None] * 3]), r"row 2 .*'label_votes': \[0.0, 0.0\] are no votes"),
+    "negative votes": (lambda c: c.update(label_votes=[*[None] * 5, [2, -1]]), r"row 5 .*'label_votes': \[2.0, -1.0\] are no votes"),
+    "null vote": (lambda c: c.update(label_votes=[[None, 1], *[None] * 5]), r"row 0 .*'label_votes': \[nan, 1.0\] are no votes"),
     "empty": (lambda c: [values.clear() for values in c.values()], "the table has no rows"),
 }
 
@@ -118,6 +122,17 @@ def test_reading_refuses_by_name(tmp_path: Path, pointing: Make) -> None:
     write_predictions(path, pointing(), meta_of())
     extra = rewritten(path, lambda t: t.append_column("later_version", pa.nulls(t.num_rows)))
     assert "later_version" not in read_predictions(extra).table.column_names
+
+
+def test_votes_come_back_and_older_tables_have_none(tmp_path: Path, pointing: Make) -> None:
+    path = tmp_path / "p.parquet"
+    votes = [[3, 5], None, [0.25, 0.75], None, None, [8, 0]]
+    written = write_predictions(path, pointing() | {"label_votes": votes}, meta_of())
+    assert read_predictions(path).table["label_votes"].to_pylist() == votes
+    # Their hash is that of the same predictions without votes: a run made anew with votes is still the same run.
+    assert predictions_hash(written) == predictions_hash(make_predictions(pointing(), meta_of()))
+    old = read_predictions(rewritten(path, lambda t: t.drop_columns(["label_votes"])))
+    assert old.table.schema.equals(arrow_schema(LOADED.labels)) and old.table["label_votes"].null_count == 6
 
 
 def test_files_that_are_no_tables(tmp_path: Path, pointing: Make) -> None:

@@ -25,7 +25,8 @@ def check_table(table: pa.Table, meta: PredictionsMeta, where: str) -> None:
 
     Refused: no rows; labels that are not the task's; a missing value where one is needed; an unknown gold or predicted label; a
     probability outside [0, 1] or not a number; a row that does not sum to 1; a second row of one (split, fold, seed, id); spans
-    or words outside their text; words with no spans cut from them or with unequal numbers of starts, ends and scores.
+    or words outside their text; words with no spans cut from them or with unequal numbers of starts, ends and scores; votes that are not
+    one number of at least 0 for each label, or all 0.
     """
     _check_labels(meta, where)
     if not table.num_rows:
@@ -37,6 +38,7 @@ def check_table(table: pa.Table, meta: PredictionsMeta, where: str) -> None:
         starts, ends = table[column].combine_chunks().flatten().flatten()[:2]
         _check_offsets(table, column, starts, ends, where)
     _check_words(table, where)
+    _check_votes(table, meta, where)
 
 
 def _refuse(table: pa.Table, where: str, row: int, column: str, problem: str) -> DataError:
@@ -99,6 +101,17 @@ def _check_words(table: pa.Table, where: str) -> None:
     if (word := _first(~((values >= 0) & (values <= 1)))) is not None:
         row = int(np.repeat(np.arange(table.num_rows), np.maximum(counts[0], 0))[word])
         raise _refuse(table, where, row, "word_scores", f"{values[word]} is not a probability")
+
+
+def _check_votes(table: pa.Table, meta: PredictionsMeta, where: str) -> None:
+    k, counts = len(meta.labels), _list_lengths(table, "label_votes")
+    if (row := _first((counts >= 0) & (counts != k))) is not None:
+        raise _refuse(table, where, row, "label_votes", f"{counts[row]} votes for {k} labels")
+    votes = table["label_votes"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, k)
+    bad = ~(np.isfinite(votes) & (votes >= 0)).all(1) | ~(votes.sum(1) > 0)
+    if (voted := _first(bad)) is not None:
+        row = int(np.flatnonzero(counts >= 0)[voted])
+        raise _refuse(table, where, row, "label_votes", f"{votes[voted].tolist()} are no votes for {', '.join(meta.labels)}")
 
 
 def _list_lengths(table: pa.Table, column: str) -> npt.NDArray[np.int64]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from slant.errors import DataError
 from slant.evaluation.checks import check_table
-from slant.evaluation.schema import KEY, REMEDY, REQUIRED, PredictionsMeta, arrow_schema, footer_of, meta_from_footer
+from slant.evaluation.schema import KEY, LATER, REMEDY, REQUIRED, PredictionsMeta, arrow_schema, footer_of, meta_from_footer
 from slant.files import write_atomic
 from slant.records import Span
 
@@ -64,7 +64,7 @@ class Predictions:
 def make_predictions(columns: Mapping[str, Sequence[Any]], meta: PredictionsMeta, *, where: str = "predictions") -> Predictions:
     """A predictions table from columns of equal length, checked but not written.
 
-    `gold`, spans, words and descriptive columns may be left out and are then null; `truncated` and `abstained` are then False.
+    `gold`, spans, words, votes and descriptive columns may be left out and are then null; `truncated` and `abstained` are then False.
     Spans are mappings or `slant.records.Span`. Raises DataError for an unknown, missing or unequal column, and for everything
     that `check_table` refuses.
     """
@@ -115,7 +115,7 @@ def write_predictions(path: str | Path, columns: Mapping[str, Sequence[Any]], me
 
 
 def read_predictions(path: str | Path) -> Predictions:
-    """Read a predictions table. Columns it does not know are ignored.
+    """Read a predictions table. Columns it does not know are ignored, and those that came later than the table are null.
 
     Raises DataError, naming file, row, column and remedy, for a file that is missing, cut short or not Parquet, lacks a column
     or footer key, is empty, or holds what `check_table` refuses.
@@ -135,6 +135,8 @@ def read_predictions(path: str | Path) -> Predictions:
     meta = meta_from_footer(table.schema.metadata, where)
     schema = arrow_schema(meta.labels)
     for name in schema.names:
+        if name not in table.column_names and name in LATER:
+            table = table.append_column(schema.field(name), pa.nulls(table.num_rows, schema.field(name).type))
         if name not in table.column_names:
             raise DataError(f"the column {name!r} is missing", where=where, remedy=REMEDY)
         if not table.schema.field(name).type.equals(schema.field(name).type):

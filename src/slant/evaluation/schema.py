@@ -12,12 +12,14 @@ from slant.errors import DataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["KEY", "REMEDY", "REQUIRED", "PredictionsMeta", "arrow_schema", "footer_of", "meta_from_footer"]
+__all__ = ["KEY", "LATER", "REMEDY", "REQUIRED", "PredictionsMeta", "arrow_schema", "footer_of", "meta_from_footer"]
 
 #: What names a row: no two rows of a table share it.
 KEY = ("split", "fold", "seed", "id")
 #: Columns that a writer must give, besides the probabilities.
 REQUIRED = ("run_id", *KEY, "group", "text", "pred")
+#: Columns that tables written by earlier versions lack; there they are read as null.
+LATER = ("label_votes",)
 REMEDY = "Write the table anew with slant.evaluation.write_predictions"
 
 
@@ -45,7 +47,8 @@ def arrow_schema(labels: Sequence[str]) -> pa.Schema:
     """The columns of a predictions table in order, with `p_<label>` for each label.
 
     `gold`, the spans and everything that describes the text may be null. Offsets are half-open, in code points of `text`. The
-    words are those that a pointing model scored; `truncated` says that it did not read the whole text.
+    words are those that a pointing model scored; `truncated` says that it did not read the whole text. `label_votes` are annotators'
+    votes for each label, as counts or shares, in label order; null where no votes are known.
     """
     import pyarrow as pa
 
@@ -69,6 +72,7 @@ def arrow_schema(labels: Sequence[str]) -> pa.Schema:
         ("truncated", pa.bool_()),
         *((name, pa.string()) for name in ("target", "outlet", "leaning", "topic", "voice")),
         ("abstained", pa.bool_()),
+        ("label_votes", pa.list_(pa.float32())),
     ]
     return pa.schema(fields)
 

@@ -16,7 +16,7 @@ __all__ = ["Columns", "predict_columns"]
 
 Columns = dict[str, list[Any]]
 
-_COPIED = ("id", "group", "text", "target", "outlet", "leaning", "topic", "voice")
+_COPIED = ("id", "group", "text", "target", "outlet", "leaning", "topic", "voice", "label_votes")
 
 
 def predict_columns(model: Classifier, dataset: Dataset, *, run_id: str, split: str, fold: int, seed: int) -> Columns:

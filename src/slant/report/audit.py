@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-
 from slant.data.audit import Audit, Finding
-from slant.data.audit.findings import EXCERPT
+from slant.report.page import template
 
 __all__ = ["audit_rows", "render_audit"]
 
@@ -33,26 +27,9 @@ def render_audit(audit: Audit) -> str:
     findings = ordered(audit.findings)
     clean = [kind for kind in audit.checked if kind not in {finding.kind for finding in findings}]
     shown = [(finding, finding.items[:SHOWN], len(finding.items) - SHOWN) for finding in findings]
-    return _template().render(audit=audit, findings=shown, clean=clean, plain=_plain, excerpt=EXCERPT)
+    return template("audit.html.j2").render(audit=audit, findings=shown, clean=clean)
 
 
 def ordered(findings: list[Finding]) -> list[Finding]:
     """The gravest first; of equals, the order of the checks."""
     return sorted(findings, key=lambda finding: _ORDER.get(finding.severity, 9))
-
-
-def _plain(value: Any) -> str:
-    """A detail in words: lists with commas, mappings as `name number`."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_plain(item) for item in value)
-    return "none" if value is None else f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-@cache
-def _template() -> Template:
-    folder = Path(__file__).parent / "templates"
-    return Environment(
-        loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    ).get_template("audit.html.j2")
