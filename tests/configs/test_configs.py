@@ -16,7 +16,8 @@ from slant.pipeline import compose_config, configs_folder
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = sorted((ROOT / "configs" / "experiment").rglob("*.yaml"))
 STUDIES = sorted((ROOT / "experiments").glob("*/runs.json"))
-NOT_GROUPS = {"experiment", "hydra", "local"}
+# `search` is composed by search.yaml: tests/pipeline/test_search.py; `gate` is read by slant publish: tests/configs/test_gate_files.py.
+NOT_GROUPS = {"experiment", "gate", "hydra", "local", "search"}
 
 
 def _choices() -> list[str]:

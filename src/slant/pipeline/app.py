@@ -16,10 +16,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from slant.errors import ConfigError
+from slant.errors import ConfigError, SlantError, StorageError
 from slant.pipeline.schema import register
 
-__all__ = ["compose_config", "configs_folder", "explained", "near", "run_app"]
+__all__ = ["compose_config", "configs_folder", "explained", "flat_keys", "near", "run_app"]
 
 
 def configs_folder() -> Path:
@@ -62,6 +62,8 @@ def run_app(arguments: Sequence[str]) -> Any:
         hydra.main(version_base="1.3", config_path=str(configs_folder()), config_name="train")(task)()
     except (HydraException, OmegaConfBaseException) as error:
         raise explained(error) from error
+    except RuntimeError as error:
+        raise _launch_error(error) or error from error
     finally:
         sys.argv = before
     if failures:
@@ -82,6 +84,9 @@ def _overrides_first(arguments: Sequence[str]) -> list[str]:
             options.append(rest.pop(0))
     return [*overrides, *options]
 
+
+#: The extra that brings each launcher.
+_LAUNCHERS = {"joblib": "train", "submitit": "slurm"}
 
 _TAKES_A_VALUE = frozenset(
     ["--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--experimental-rerun"]
@@ -111,6 +116,10 @@ def explained(error: Exception) -> ConfigError:
     missing = next((m for c in causes if (m := re.search(r"(?:Could not find|In '[^']+': Could not find) '([^']+)'", c))), None)
     if missing:
         name = missing.group(1)
+        extra = next((extra for plugin, extra in _LAUNCHERS.items() if name.startswith(f"hydra/launcher/{plugin}")), None)
+        if extra:
+            problem = f"the launcher {name.rpartition('/')[2]} is not installed"
+            return ConfigError(problem, where="hydra/launcher", remedy=f"Install the extra: pip install 'slant[{extra}]'")
         nearest = near(name.rpartition("/")[2], _choices(name), "")
         return ConfigError(f"there is no configuration {name!r}", remedy=nearest or "slant train --help lists the groups")
     group_missing = next((m for c in causes if (m := re.search(r"Could not override '([^']+)'", c))), None)
@@ -125,6 +134,17 @@ def explained(error: Exception) -> ConfigError:
     if mandatory:
         return ConfigError(f"{mandatory.group(1)} must be given", remedy=f"Add {mandatory.group(1)}=VALUE to the command")
     return ConfigError(" ".join(text.split()), remedy="slant train --cfg job shows the configuration")
+
+
+def _launch_error(error: RuntimeError) -> SlantError | None:
+    """What a cluster's launcher says when it cannot submit a job or gets no answer from one, as one line; None for any other error."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    if 'Could not detect "srun"' in lines[0]:
+        return ConfigError("there is no SLURM on this machine (srun)", where="hydra/launcher", remedy="Start it on a login node, or take joblib")
+    if not type(error).__module__.startswith("submitit."):
+        return None
+    problem = f"a job came to no end ({lines[-1].strip()})"
+    return StorageError(problem, where="hydra/launcher", remedy="Its log lies in .submitit/ in the sweep's folder")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -149,14 +169,19 @@ def _known_keys() -> list[str]:
     except (HydraException, OmegaConfBaseException):
         return []
     groups = [path.name for path in configs_folder().iterdir() if path.is_dir()]
-    return [*groups, *_flat(OmegaConf.to_container(cfg, resolve=False))]
+    return [*groups, *flat_keys(cfg)]
 
 
-def _flat(node: Any, prefix: str = "") -> Iterator[str]:
-    if isinstance(node, dict):
-        for key, value in node.items():
-            yield f"{prefix}{key!s}"
-            yield from _flat(value, f"{prefix}{key!s}.")
+def flat_keys(cfg: DictConfig) -> list[str]:
+    """Every key of a configuration, dotted, those that hold others too."""
+
+    def walk(node: Any, prefix: str) -> Iterator[str]:
+        if isinstance(node, dict):
+            for key, value in node.items():
+                yield f"{prefix}{key!s}"
+                yield from walk(value, f"{prefix}{key!s}.")
+
+    return list(walk(OmegaConf.to_container(cfg, resolve=False), ""))
 
 
 def _choices(name: str) -> list[str]:

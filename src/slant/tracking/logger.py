@@ -105,8 +105,16 @@ class RunLogger:
             profile=json.dumps(profile, default=str) if profile else None,
         )
         tags_of_input = [InputTag("mlflow.data.context", context), InputTag("slant.digest", cut(digest, 500))]
-        with tracking_errors(self.where):
-            self.client.log_inputs(self.run_id, datasets=[DatasetInput(dataset, tags_of_input)])
+        logged = [DatasetInput(dataset, tags_of_input)]
+        try:
+            with tracking_errors(self.where):
+                self.client.log_inputs(self.run_id, datasets=logged)
+        except StorageError as error:
+            if "UNIQUE constraint" not in str(error):
+                raise
+            # Another run wrote down the same data between MLflow's look and its writing: now it finds it there.
+            with tracking_errors(self.where):
+                self.client.log_inputs(self.run_id, datasets=logged)
 
     def log_artifact(self, path: str | Path, folder: str | None = None) -> None:
         """Copy a file, or a folder under its own name, to the run's artifacts, below `folder` if given."""

@@ -6,7 +6,8 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-__all__ = ["PARENT_TAG", "end_run", "find_runs", "open_run", "reap_dead_runs", "start_run"]
+__all__ = ["PARENT_TAG", "active_run", "end_run", "find_runs", "open_run", "reap_dead_runs", "reopen_run", "start_run"]
 
 PARENT_TAG = "mlflow.parentRunId"
 _SILENT_DEATH = "process ended without a word"
@@ -54,10 +55,28 @@ def open_run(
 
     Raises ConfigError and StorageError when the run cannot be opened.
     """
+    start = partial(start_run, uri, experiment, run_name, artifact_root=artifact_root, tags=tags, parent_run_id=parent_run_id)
+    with _ended(start) as run:
+        yield run
+
+
+@contextlib.contextmanager
+def reopen_run(uri: str, run_id: str) -> Iterator[RunLogger]:
+    """Yields the logger of a run that began before and is to go on in this process; it is RUNNING again, and ends as `open_run`'s does.
+
+    Raises ConfigError when the store has no such run, or it was deleted.
+    """
+    with _ended(partial(_restart, uri, run_id)) as run:
+        yield run
+
+
+@contextlib.contextmanager
+def _ended(start: Callable[[], RunLogger]) -> Iterator[RunLogger]:
+    """Yields the run that `start` opens, and ends it as `open_run` says."""
     # Before the run exists, so that no SIGTERM finds it open and unguarded.
     restore = catch_sigterm()
     try:
-        run = start_run(uri, experiment, run_name, artifact_root=artifact_root, tags=tags, parent_run_id=parent_run_id)
+        run = start()
         try:
             yield run
         except BaseException as error:
@@ -70,6 +89,20 @@ def open_run(
         end_run(run)
     finally:
         restore()
+
+
+def _restart(uri: str, run_id: str) -> RunLogger:
+    address = prepare_store(uri)
+    client = connect(address)
+    found = active_run(client, run_id, address)
+    run = RunLogger(client, address, found.info.experiment_id, run_id)
+    # Whose it is now comes first: a run that is RUNNING under a dead process would be buried by the next one.
+    run.set_tags(_process_tags())
+    with tracking_errors(address):
+        for tag in {"slant.error_type", "slant.error"} & set(found.data.tags):
+            client.delete_tag(run_id, tag)
+        client.update_run(run_id, status="RUNNING")
+    return run
 
 
 def start_run(
@@ -169,6 +202,19 @@ def _process_tags() -> dict[str, str]:
         tags |= {"slant.git_commit": git.commit, "mlflow.source.git.commit": git.commit}
         tags["slant.git_dirty"] = "true" if git.dirty else "false"
     return tags
+
+
+def active_run(client: MlflowClient, run_id: str, where: str) -> Run:
+    """The run of this id. Raises ConfigError when there is none, or it was deleted."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        found = client.get_run(run_id)
+    except MlflowException as error:
+        raise ConfigError(f"there is no run {run_id!r}", where=where, remedy="Give the id of a run that is in this store") from error
+    if found.info.lifecycle_stage != "active":
+        raise ConfigError(f"the run {run_id!r} was deleted", where=where, remedy="Restore it with `mlflow runs restore`")
+    return found
 
 
 def _check_parent(client: MlflowClient, parent_run_id: str, experiment_id: str, where: str) -> None:

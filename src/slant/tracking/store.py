@@ -22,7 +22,7 @@ from slant.files import storage_errors, write_atomic
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["connect", "ensure_experiment", "is_remote", "prepare_store", "tracking_errors"]
+__all__ = ["connect", "ensure_experiment", "existing_store", "is_remote", "prepare_store", "tracking_errors"]
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 _SQLITE = "sqlite:///"
@@ -56,6 +56,14 @@ def prepare_store(uri: str) -> str:
         # Opening checks the schema and migrates an older MLflow's, which is why it happens under the lock.
         _client(address)
     return address
+
+
+def existing_store(uri: str) -> str:
+    """As `prepare_store`, but a missing SQLite store is not created: raises ConfigError."""
+    if not is_remote(uri) and not _sqlite_path(uri).is_file():
+        remedy = "Name the store that the run was tracked in (slant train makes mlflow.db in SLANT_HOME, or else in the current folder)"
+        raise ConfigError("there is no such tracking store", where=f"{_SQLITE}{_sqlite_path(uri)}", remedy=remedy)
+    return prepare_store(uri)
 
 
 def connect(uri: str) -> MlflowClient:
@@ -128,9 +136,10 @@ def _sqlite_path(uri: str) -> Path:
 
 
 def _load_mlflow() -> None:
-    # MLflow reads both at import: no usage data leaves the machine, no run address lands in a program's standard output.
+    # MLflow reads them at import: no usage data leaves the machine, no run address lands in a program's standard output, no bar on a terminal.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
         # Seconds of imports that opening a store would else do while it holds the lock.
         for name in ("mlflow", "alembic.command", _STORE_MODULE):
