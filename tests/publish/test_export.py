@@ -96,7 +96,7 @@ def test_annotator_gives_the_models_answers(tiny_model: EncoderHeads, tiny_bundl
 
 def test_the_files_of_a_bundle(tiny_bundle: Path, tiny_model: EncoderHeads) -> None:
     manifest = read_bundle(tiny_bundle).manifest
-    wanted = {"model.onnx", "model.int8.onnx", "heads.safetensors", "tokenizer.json", "golden.jsonl", "metrics.json", "MODEL_CARD.md"}
+    wanted = {"model.onnx", "model.int8.onnx", "heads.safetensors", "tokenizer.json", "golden.jsonl", "metrics.json", "card.json", "MODEL_CARD.md"}
     assert set(manifest.files) == wanted == {path.name for path in tiny_bundle.iterdir()} - {"bundle.json"}
     assert manifest.heads["loaded"].decision == tiny_model.decision
     assert manifest.encoder_digest == tiny_model.encoder.files.digest
@@ -205,7 +205,7 @@ def _nothing_left(parent: Path) -> bool:
 @pytest.mark.parametrize(
     ("stage", "error"),
     [(stage, RuntimeError("broken")) for stage in ("export_onnx", "record_golden", "_check_against_model", "quantise", "write_manifest")]
-    + [("render_card", KeyboardInterrupt()), ("render_card", OSError(28, "No space left on device"))],
+    + [("write_card", KeyboardInterrupt()), ("write_card", OSError(28, "No space left on device"))],
 )
 def test_failing_half_way_leaves_nothing(
     tiny_model: EncoderHeads, tiny_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, error: BaseException
