@@ -56,7 +56,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 constraints:
 	@{ echo "# Every version that was seen to work together: make installs exactly these. Regenerate with: make constraints"; \
-	  $(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu//' | grep -viE '^(playwright|pyee|slant)'; } > constraints.part && mv constraints.part constraints.txt
+	  $(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu//' | grep -viE '^(slant|pip|setuptools|wheel)\b'; } > constraints.part && mv constraints.part constraints.txt
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
