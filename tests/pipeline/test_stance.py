@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
+from slant.bundle import read_bundle
 from slant.cli import main
 from slant.errors import DataError
 from slant.evaluation import read_predictions
+from slant.pipeline import compose_config
+from slant.pipeline.train import _floors
+from slant.serve import verify_bundle
 
 Train = Callable[..., Any]
 FLOORS = {"majority", "target_majority", "target_blind"}
@@ -64,11 +68,21 @@ def test_a_run_writes_its_floors_and_a_twin_that_does_not_know_the_target(train:
     assert len({p for _, p in twin.values()}) > 10
 
 
-def test_stance_is_not_published_and_says_so_by_leaving_no_bundle(train: Train) -> None:
-    result = train(*STANCE, "publish.enabled=true", model="target_linear")
+def test_a_model_without_export_leaves_no_bundle_and_says_so(train: Train, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="slant"):
+        result = train(*STANCE, "publish.enabled=true", model="target_linear")
+    assert "no bundle: slant.models.TargetLinear has no export" in caplog.text
     assert result.bundle is None
     assert not (result.folder / "bundle").exists()
     assert (result.folder / "scores.json").is_file()
+
+
+def test_target_heads_leave_a_bundle_of_their_stance_head(train: Train, tiny_encoder: Path) -> None:
+    result = train(*STANCE, f"model.encoder.path={tiny_encoder}", "publish.enabled=true", "split.dev_fraction=0.2", model="target_heads")
+    manifest = read_bundle(result.bundle).manifest
+    assert (list(manifest.heads), manifest.heads["stance"].reads, manifest.heads["stance"].window) == (["stance"], "mention", 6)
+    assert all(check.passed for check in verify_bundle(result.bundle))
+    assert "Trained on" in (result.bundle / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("model", "more"), [("majority", []), ("target_linear", ["model.blind=true"])])
@@ -138,3 +152,10 @@ def test_a_corpus_of_stances_under_loaded_language_names_the_task(train: Train, 
     with pytest.raises(DataError, match="newsmtsc was read for the task stance, the run is of loaded") as caught:
         train("data=newsmtsc", f"data.root={tiny_newsmtsc}", model="linear")
     assert "task=stance" in caught.value.remedy
+
+
+def test_only_a_task_with_targets_has_a_blind_twin() -> None:
+    """The same model serves both tasks; of loaded language its twin would be the same fit a second time."""
+    assert "target_blind" not in _floors(compose_config(["model=transformer"]))
+    twin = _floors(compose_config(["experiment=stance/newsroom", "model=transformer"]))["target_blind"]
+    assert twin.blind and twin._target_ == "slant.models.Transformer"

@@ -26,7 +26,6 @@ from slant.pipeline.parts import check_components, fit_and_predict, joined, log_
 from slant.pipeline.predict import Columns, predict_columns
 from slant.progress import track
 from slant.publish import Origin, export_bundle, exportable
-from slant.report import score_rows, to_markdown
 from slant.seeding import derive_seed, seed_everything
 from slant.tracking import RunLogger, environment, git_state
 
@@ -135,7 +134,7 @@ def _floors(cfg: DictConfig) -> dict[str, Any]:
     floors = dict(cfg.evaluation.floors)
     twin = cfg.model.copy()
     parts = [node for node in (twin, *twin.get("members", {}).values()) if "blind" in node]
-    if any(not node.blind for node in parts):
+    if get_task(cfg.task.name).positive is None and any(not node.blind for node in parts):
         for node in parts:
             node.blind = True
         floors["target_blind"] = twin
@@ -200,7 +199,6 @@ def _publish(
         folder / "bundle",
         origin,
         scores,
-        to_markdown(score_rows(scores)),
         judged,
         int8=cfg.publish.int8,
         int8_max_loss=cfg.publish.int8_max_loss,

@@ -97,7 +97,7 @@ def train_network(
     optimizer = _optimizer(network, schedule)
     state = (read_checkpoint(checkpoints) if checkpoints else None) or Checkpoint(0, [], False, {})
     if state.epoch:
-        logger.info("fine-tuning goes on after epoch %d, from %s", state.epoch, checkpoints)
+        logger.info("fine-tuning %s epoch %d, from %s", "had ended with" if state.finished else "goes on after", state.epoch, checkpoints)
     if not state.finished:
         if state.epoch:
             network.load_state_dict(state.network)
