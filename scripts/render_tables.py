@@ -168,7 +168,100 @@ def audit_scale() -> str:
     return to_markdown([head, [f"{row[k]:,}" for k in ("sentences", "exact", "near", "seconds", "peak_memory_mb")]])
 
 
+def _span(found: dict[str, Any] | None, value: str = "value", form: str = ".3f") -> str:
+    if found is None or found[value] is None:
+        return "–"
+    return f"{found[value]:{form}}" + ("" if found["lo"] is None else f" ({found['lo']:{form}} to {found['hi']:{form}})")
+
+
+def probe_rates() -> str:
+    """A row a kind, a column a run: the pass rate with its interval, and how many cases could be judged where not all were."""
+    runs = _results("07-probe")["runs"]
+    kinds = {(row["task"], row["kind"]): row for run in runs.values() for row in run["kinds"]}
+    rows = [["kind", *runs, "cases", "published"]]
+    for task in ("loaded", "stance"):
+        for kind in [kind for its, kind in kinds if its == task]:
+            cells = []
+            for run in runs.values():
+                row = next((row for row in run["kinds"] if (row["task"], row["kind"]) == (task, kind)), None)
+                part = f", {row['judged']} judged" if row and row["judged"] < row["cases"] else ""
+                cells.append(_span(row, "rate") + part)
+            known = kinds[task, kind]["published"]
+            rows.append([f"{task}: {kind}", *cells, str(kinds[task, kind]["cases"]), "–".join(f"{x:.2f}" for x in known) if known else ""])
+    return to_markdown(rows)
+
+
+def probe_leaning() -> str:
+    """A row a run and audit: the gap, and the differences it is made of."""
+    rows = [["run", "by", "rows", "gap", "difference in false positives", "difference in false negatives"]]
+    for name, run in _results("07-probe")["runs"].items():
+        for by, audit in (("outlet's leaning", run["leaning"]), ("target's camp", run["camps"])):
+            if audit and audit["gap"]:
+                parts = ["; ".join(f"{flag} {_span(found[rate], form='+.3f')}" for flag, found in audit["gaps"].items()) for rate in ("fpr", "fnr")]
+                rows.append([name, by, f"{audit['rows'] - audit['rows_without_camp']:,}", _span(audit["gap"], form="+.3f"), *parts])
+    return to_markdown(rows)
+
+
+def _simulated_rows(metric: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    return [(row, row["metrics"][metric]) for row in _results("06-planted-truth")["scenarios"]]
+
+
+def planted_truth() -> str:
+    """By true difference and metric: coverage, verdicts, power as observed and as predicted."""
+    head = ["true difference", "seeds", "metric", "covered", "verdict better", "verdict worse", "interval alone", "swap test alone"]
+    rows = [[*head, "power predicted", "detectable"]]
+    for metric in ("accuracy", "macro_f1"):
+        for row, found in _simulated_rows(metric):
+            shares = ("covered", "better", "worse", "interval_excludes_0", "swap_p_below_alpha", "power_predicted")
+            cells = [f"{100 * found[share]:.1f} %" for share in shares]
+            rows.append([f"{100 * found['truth']:+.2f}", str(row["seeds"]), metric, *cells, f"{100 * found['detectable']:.2f}"])
+    return to_markdown(rows)
+
+
+def planted_truth_family() -> str:
+    rows = [["points of accuracy", "seeds", "metrics judged", "any verdict but 'cannot tell'"]]
+    for row in _results("06-planted-truth")["scenarios"]:
+        cells = [str(row["seeds"]), str(row["tests_of_all_metrics"]), f"{100 * row['any_verdict_of_all_metrics']:.1f} %"]
+        rows.append([f"{row['points']:+g}", *cells])
+    return to_markdown(rows)
+
+
+def fine_tuned_scores() -> str:
+    """The fine-tuned rows beside the frozen ones of the studies that have them."""
+    tuned = _results("09-fine-tuned")["runs"]
+    frozen = {"babe-joint": ("01-babe-heads", "heads-folds-first"), "newsmtsc-rw-pair": ("05-stance", "newsmtsc-rw-heads")}
+    rows = [["run", "rows", "macro_f1", "weighted_f1", "auroc", "word_f1", "word_ap"]]
+    for name, run in tuned.items():
+        study, beside = frozen[name]
+        for title, one in ((f"{beside} (frozen)", _results(study)["runs"][beside]), (name, run)):
+            rows.append([title, f"{one['rows']:,}", *(_cell(one, m) for m in ("macro_f1", "weighted_f1", "auroc", "word_f1", "word_ap"))])
+    return to_markdown(rows)
+
+
+def fine_tuned_cost() -> str:
+    rows = [["run", "fits", "minutes a fit", "epoch kept", "peak MB"]]
+    for name, run in _results("09-fine-tuned")["runs"].items():
+        minutes = ", ".join(f"{fit['seconds'] / 60:.1f}" for fit in run["fits"])
+        kept = ", ".join(str(fit["losses"].index(min(fit["losses"])) + 1) for fit in run["fits"])
+        rows.append([name, str(len(run["fits"])), minutes, kept, f"{run['peak_memory_mb']:,}"])
+    return to_markdown(rows)
+
+
+def fine_tuned_twin() -> str:
+    run = _results("09-fine-tuned")["runs"]["newsmtsc-rw-pair"]
+    rows = [["floor", "macro_f1", "macro_f1 above it"]]
+    for name, floor in run["floors"].items():
+        above = run["differences"][name]["macro_f1"]
+        rows.append([name.replace("_", " "), f"{floor['macro_f1']:.3f}", f"{above['value']:+.3f} ({above['lo']:+.3f} to {above['hi']:+.3f})"])
+    return to_markdown(rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "fine-tuned-scores": fine_tuned_scores,
+    "fine-tuned-cost": fine_tuned_cost,
+    "fine-tuned-twin": fine_tuned_twin,
+    "probe-rates": probe_rates,
+    "probe-leaning": probe_leaning,
     "babe-scores": babe_scores,
     "babe-cost": babe_cost,
     "babe-seeds": babe_seeds,
@@ -183,6 +276,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "audit-known": audit_known,
     "audit-counts": audit_counts,
     "audit-scale": audit_scale,
+    "planted-truth": planted_truth,
+    "planted-truth-family": planted_truth_family,
     "demo-article": demo_article,
 }
 

@@ -16,6 +16,7 @@ from slant.decode import Decision
 from slant.errors import ConfigError
 from slant.models import Classifier, Linear, Prior, SoftVote, TargetLinear
 from slant.models.soft_vote import _simplex
+from slant.records import WordScores
 
 LABELS = ("against", "neutral", "favor")
 N = 60
@@ -175,3 +176,40 @@ def test_rows_without_a_label_are_refused(rows: Dataset) -> None:
     broken = make_dataset([rows[0] | {"label": None}, *rows.select(range(1, 9)).to_list()], "rows")
     with pytest.raises(ValueError, match="without a gold label"):
         vote(Fixed(noise(1)), Fixed(noise(2))).fit(rows, broken, seed=1)
+
+
+# --- words
+
+
+class Pointing(Fixed):
+    """A member that also gives fixed word scores, threshold and all."""
+
+    points = True
+
+    def __init__(self, table: Any, scores: list[float], threshold: float, starts: tuple[int, ...] = (0, 2)) -> None:
+        super().__init__(table)
+        self.scores, self.starts, self.decision = scores, starts, Decision(word_threshold=threshold)
+
+    def predict_words(self, dataset: Dataset) -> list[WordScores]:
+        return [WordScores(self.starts, [start + 1 for start in self.starts], self.scores) for _ in range(len(dataset))]
+
+
+def test_words_are_averaged_over_the_members_that_point(rows: Dataset) -> None:
+    members = {"mute": Fixed(noise(1)), "a": Pointing(noise(2), [0.2, 0.8], 0.3), "b": Pointing(noise(3), [0.6, 0.0], 0.5)}
+    vote = SoftVote(members=members).fit(rows, None, seed=1)
+    assert vote.points and vote.decision.word_threshold == pytest.approx(0.4)
+    assert vote.predict_words(rows)[0].scores == pytest.approx([0.4, 0.4])
+    vote.weights = [0.2, 0.6, 0.2]
+    assert vote.predict_words(rows)[0].scores == pytest.approx([0.3, 0.6])
+    vote.weights = [1.0, 0.0, 0.0]
+    assert not vote.points
+
+
+def test_a_vote_without_a_pointing_member_points_at_nothing(rows: Dataset) -> None:
+    assert not SoftVote(members={"a": Fixed(noise(1)), "b": Fixed(noise(2))}).fit(rows, None, seed=1).points
+
+
+def test_members_that_see_other_words_cannot_vote_on_them(rows: Dataset) -> None:
+    members = {"a": Pointing(noise(1), [0.2, 0.8], 0.3), "b": Pointing(noise(2), [0.6, 0.0], 0.5, starts=(0, 3))}
+    with pytest.raises(ConfigError, match="do not see the same words"):
+        SoftVote(members=members).predict_words(rows)

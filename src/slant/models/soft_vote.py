@@ -14,6 +14,7 @@ from slant.decode import Decision
 from slant.errors import ConfigError
 from slant.files import write_atomic
 from slant.models.base import Classifier, label_indices
+from slant.records import WordScores
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -28,6 +29,9 @@ class SoftVote:
 
     The weights are those of least log loss on dev, among all in tenths; without a dev part they are equal. Members are fitted on train, and
     choose and calibrate on dev as they do alone.
+
+    Where members point at words, their scores are averaged too, with the weights that these members have among themselves; the word threshold is
+    the mean of theirs.
 
     Args:
         members: by name, two to four classifiers of one task.
@@ -53,11 +57,35 @@ class SoftVote:
             choices = list(_simplex(len(self.members), _STEPS))
             losses = [-np.log(np.clip(np.asarray(choice) / _STEPS @ found, 1e-12, None)).mean() for choice in choices]
             self.weights = [part / _STEPS for part in choices[int(np.argmin(losses))]]
+        if pointing := self._pointing():
+            self.decision = Decision(word_threshold=sum(weight * member.decision.word_threshold for weight, member in pointing))
         return self
 
     def predict_proba(self, dataset: Dataset) -> npt.NDArray[np.float64]:
         found = [weight * member.predict_proba(dataset) for weight, member in zip(self.weights, self.members.values(), strict=True)]
         return np.asarray(np.sum(found, axis=0), np.float64)
+
+    @property
+    def points(self) -> bool:
+        return bool(self._pointing())
+
+    def _pointing(self) -> list[tuple[float, Any]]:
+        """The members that point at words, each with its share of their weight; none where they have no weight."""
+        found = [(weight, member) for weight, member in zip(self.weights, self.members.values(), strict=True) if getattr(member, "points", False)]
+        total = sum(weight for weight, _ in found)
+        return [(weight / total, member) for weight, member in found] if total else []
+
+    def predict_words(self, dataset: Dataset) -> list[WordScores]:
+        """Raises ConfigError where two members do not see the same words: they have other tokenizers or limits."""
+        pointing = self._pointing()
+        voted = []
+        for row in zip(*(member.predict_words(dataset) for _, member in pointing), strict=True):
+            first = row[0]
+            if any(list(other.starts) != list(first.starts) for other in row[1:]):
+                raise ConfigError("its members do not see the same words", where="model.members", remedy="Give them one encoder and one max_pieces")
+            scores = np.average([one.scores for one in row], axis=0, weights=[weight for weight, _ in pointing])
+            voted.append(WordScores(first.starts, first.ends, scores.tolist(), any(one.truncated for one in row)))
+        return voted
 
     def save(self, folder: Path) -> None:
         kinds = {name: type(member).__name__ for name, member in self.members.items()}
@@ -65,7 +93,7 @@ class SoftVote:
             (folder / name).mkdir()
             member.save(folder / name)
         with write_atomic(folder / "soft_vote.json") as part:
-            part.write_text(json.dumps({"members": kinds, "weights": self.weights}, indent=1), encoding="utf-8")
+            part.write_text(json.dumps({"members": kinds, "weights": self.weights, "decision": vars(self.decision)}, indent=1), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -76,7 +104,7 @@ class SoftVote:
             raise ConfigError(f"no classifier is called {sorted(unknown)[0]!r}", where=str(folder), remedy="The folder was not written by Slant")
         members = {name: getattr(slant.models, kind).load(folder / name) for name, kind in state["members"].items()}
         model = cls(members=members)
-        model.weights = state["weights"]
+        model.weights, model.decision = state["weights"], Decision(**state["decision"])
         return model
 
 
