@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
     from slant.models import Classifier, EncoderHeads, TargetHeads
+    from slant.serve import Check
 
 #: Word pieces that the tiny bundle reads of a sentence.
 MAX_PIECES = 64
@@ -85,7 +86,7 @@ def export_tiny(model: Classifier, folder: Path, judged: Dataset, **options: Any
         git_dirty=None,
         trained_on="invented rows",
     )
-    return export_bundle(model, folder, origin, SCORES, "| metric |\n| --- |", judged, **({"int8_max_loss": 1.0} | options)).folder
+    return export_bundle(model, folder, origin, SCORES, judged, **({"int8_max_loss": 1.0} | options)).folder
 
 
 @pytest.fixture(scope="session")
@@ -132,3 +133,32 @@ def reseal(folder: Path, **changes: Any) -> None:
 
     found = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
     write_manifest(folder, replace(manifest_from_json(found, str(folder)), **changes))
+
+
+def assert_refused(path: Path, reason: str) -> None:
+    """Opening raises BundleError, and verifying ends in a FAIL line with the same text."""
+    from slant.errors import BundleError
+    from slant.serve import Annotator
+
+    with pytest.raises(BundleError) as caught:
+        Annotator.open(path)
+    error = caught.value
+    assert reason in error.problem
+    assert error.where == str(path)
+    assert error.remedy
+    assert str(error).splitlines() == [str(error)]
+    assert len(str(error)) < 1500
+    failed = failed_check(path)
+    assert reason in failed.detail
+    assert str(path) in failed.detail
+
+
+def failed_check(path: Path) -> Check:
+    """The one check that fails; those behind it are not reached."""
+    from slant.serve import verify_bundle
+
+    checks = [check for check in verify_bundle(path) if check.status != "not asked"]
+    (number,) = [i for i, check in enumerate(checks) if check.status == "FAIL"]
+    assert {check.status for check in checks[:number]} <= {"ok"}
+    assert {check.status for check in checks[number + 1 :]} <= {"not reached"}
+    return checks[number]

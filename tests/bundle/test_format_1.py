@@ -21,9 +21,17 @@ FROZEN = CASES / "bundle_1.zip"
 
 def test_it_proves_itself() -> None:
     checks = verify_bundle(FROZEN)
-    assert [check.name for check in checks] == ["format", "digests", "golden replay fp32", "golden replay int8"]
+    assert [check.name for check in checks] == [
+        "files",
+        "signature",
+        "format",
+        "digests",
+        "graphs",
+        "golden replay fp32 loaded",
+        "golden replay int8 loaded",
+    ]
     assert all(check.passed for check in checks)
-    assert checks[0].detail == "version 1, task loaded v1"
+    assert checks[2].detail == "version 1, loaded v1"
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])

@@ -105,7 +105,7 @@ def test_a_bundle_answers_as_it_does(loaded_model: Transformer, tiny_dataset: Da
     """The fine-tuned encoder is exported, not the one it began with; `export_bundle` refuses a graph that answers otherwise."""
     origin = Origin("tiny", "Transformer", "tiny@1", "CC0-1.0", "0" * 64, "0" * 64, "CC0-1.0", None, None, "all rows")
     scores = {"rows": 0, "task_version": 1, "metrics": {"accuracy": {"groups": 0}}}
-    bundle = export_bundle(loaded_model, tmp_path / "bundle", origin, scores, "", tiny_dataset, int8=False)
+    bundle = export_bundle(loaded_model, tmp_path / "bundle", origin, scores, tiny_dataset, int8=False)
     assert bundle.manifest.encoder_digest != loaded_model.encoder.files.digest
     annotator = Annotator.open(tmp_path / "bundle")
     found = [sentence.loaded.probability for sentence in annotator.score(tiny_dataset["text"][:20])]

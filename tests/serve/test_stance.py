@@ -284,6 +284,7 @@ def test_a_question_about_a_mention_that_was_not_read_is_not_answered(tiny_stanc
 
 def test_a_stance_bundle_proves_itself(tiny_stance_bundle: Path) -> None:
     checks = verify_bundle(tiny_stance_bundle)
-    assert [check.name for check in checks] == ["format", "digests", "golden replay fp32", "golden replay int8"]
+    replays = ["golden replay fp32 stance", "golden replay int8 stance"]
+    assert [check.name for check in checks] == ["files", "signature", "format", "digests", "graphs", *replays]
     assert all(check.passed for check in checks)
-    assert checks[0].detail == "version 2, task stance v1"
+    assert checks[2].detail == "version 2, stance v1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -54,21 +55,55 @@ def test_replay_may_be_left_out(broken: Path) -> None:
 
 def test_stages_are_named(broken: Path) -> None:
     (broken / "golden.jsonl").write_text("")
-    assert [(check.name, check.passed) for check in verify_bundle(broken)] == [("format and digests", False)]
+    states = {check.name: check.status for check in verify_bundle(broken)}
+    assert states == {
+        "files": "ok", "signature": "not asked", "format": "ok", "digests": "FAIL", "graphs": "not reached", "golden replay": "not reached",
+    }  # fmt: skip
     from fixtures_bundle import reseal
 
     reseal(broken)
-    assert [(c.name, c.passed) for c in verify_bundle(broken)] == [("format", True), ("digests", True), ("golden replay", False)]
+    states = {check.name: check.status for check in verify_bundle(broken)}
+    assert [states[name] for name in ("digests", "graphs", "golden replay fp32 loaded", "golden replay int8 loaded")] == [
+        "ok", "ok", "FAIL", "not reached",
+    ]  # fmt: skip
+
+
+def test_the_failing_head_is_named(tiny_bundle: Path, tiny_stance_bundle: Path, tmp_path: Path) -> None:
+    """One row a graph and head: what is wrong with one is not said of the other."""
+    from fixtures_bundle import reseal
+    from safetensors.numpy import load_file, save_file
+
+    from slant.publish import merge_bundles
+
+    folder = merge_bundles([tiny_bundle, tiny_stance_bundle], tmp_path / "merged").folder
+    rows = [check.name for check in verify_bundle(folder)]
+    assert rows[5:] == [f"golden replay {p} {h}" for p in ("fp32", "int8") for h in ("loaded", "stance")]
+    tensors = load_file(folder / "heads.safetensors")
+    tensors["stance.weight"] = tensors["stance.weight"] * 3
+    save_file(tensors, folder / "heads.safetensors")
+    reseal(folder)
+    states = {check.name: check.status for check in verify_bundle(folder)}
+    assert states["golden replay fp32 stance"] == "FAIL"
+    assert states["golden replay int8 loaded"] == "not reached"
 
 
 def test_the_command(broken: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(broken)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line[:4] for line in lines] == ["ok  "] * 4
+    assert [line[:9].strip() for line in lines] == ["ok", "not asked", *["ok"] * 5]
     edit_manifest(broken, lambda m: m.update(format_version=9))
     assert main(["verify", str(broken)]) == 1
     out = capsys.readouterr()
-    assert out.out.startswith("FAIL")
-    assert str(broken) in out.out
-    assert len(out.out.splitlines()) == 1
+    failed = [line for line in out.out.splitlines() if line.startswith("FAIL")]
+    assert len(failed) == 1
+    assert str(broken) in failed[0]
+    assert sum(line.startswith("not reached") for line in out.out.splitlines()) == 3
     assert out.err == ""
+
+
+def test_the_command_as_json(broken: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (broken / "golden.jsonl").write_text("")
+    assert main(["verify", str(tiny_bundle), str(broken), "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [(one["bundle"], one["passed"]) for one in found] == [(str(tiny_bundle), True), (str(broken), False)]
+    assert found[1]["checks"][0].keys() == {"name", "status", "detail"}

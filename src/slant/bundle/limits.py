@@ -22,6 +22,7 @@ _MAX_SIZES = {
     TOKENIZER: 1 << 26,
     HEADS: 1 << 30,
     "metrics.json": 1 << 24,
+    "card.json": 1 << 24,
     "MODEL_CARD.md": 1 << 22,
     "prior.json": 1 << 22,
 }

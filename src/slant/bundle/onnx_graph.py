@@ -1,16 +1,43 @@
-"""Does an ONNX file name other files? Read from its protobuf wire format, so that it is known before onnxruntime opens anything."""
+"""What is inside an ONNX file? Read from its protobuf wire format, so that it is known before onnxruntime opens anything."""
 
 from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["has_external_data"]
+__all__ = ["OPERATORS", "check_graph"]
 
-# onnx.proto: for each message the fields that lead to a tensor, by number. Function bodies and subgraphs hold tensors too.
+#: What a graph of ours may compute with, by domain: arithmetic, shapes and 8-bit forms of a transformer. There is no control flow, nothing that
+#: draws at random, and nothing of a library that someone would have to load.
+OPERATORS: dict[str, frozenset[str]] = {
+    "": frozenset(
+        {
+            "Abs", "Add", "And", "ArgMax", "Cast", "CastLike", "Ceil", "Clip", "Concat", "Constant", "ConstantOfShape", "CumSum",
+            "DequantizeLinear", "Div", "DynamicQuantizeLinear", "Einsum", "Equal", "Erf", "Exp", "Expand", "Flatten", "Floor", "Gather",
+            "GatherElements", "GatherND", "Gelu", "Gemm", "Greater", "GreaterOrEqual", "HardSwish", "Identity", "IsInf", "IsNaN",
+            "LayerNormalization", "Less", "LessOrEqual", "Log", "LogSoftmax", "MatMul", "MatMulInteger", "Max", "Mean", "Min", "Mod", "Mul",
+            "Neg", "NonZero", "Not", "OneHot", "Or", "Pad", "Pow", "QLinearMatMul", "QuantizeLinear", "Range", "Reciprocal", "ReduceL2",
+            "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Relu", "Reshape", "ScatterElements", "ScatterND",
+            "Shape", "Sigmoid", "Sign", "Sin", "Cos", "Size", "Slice", "Softmax", "Softplus", "Split", "Sqrt", "Squeeze", "Sub", "Sum",
+            "Tanh", "Tile", "TopK", "Transpose", "Trilu", "Unsqueeze", "Where",
+        }
+    ),
+    "com.microsoft": frozenset(
+        {
+            "Attention", "BiasGelu", "DynamicQuantizeMatMul", "EmbedLayerNormalization", "FastGelu", "FusedGemm", "FusedMatMul", "Gelu",
+            "MatMulIntegerToFloat", "MatMulNBits", "MultiHeadAttention", "QAttention", "QEmbedLayerNormalization", "QGemm", "QLinearAdd",
+            "QLinearMul", "QLinearSigmoid", "QLinearSoftmax", "QuickGelu", "SkipLayerNormalization",
+        }
+    ),
+}  # fmt: skip
+_SAME = {"ai.onnx": ""}
+
+# onnx.proto: for each message the fields that lead to a tensor or a node, by number.
 _FIELDS: dict[str, dict[int, str]] = {
-    "model": {7: "graph", 20: "training", 25: "function"},
+    "model": {7: "graph", 8: "opset", 20: "training", 25: "function"},
+    "opset": {},
     "training": {1: "graph", 2: "graph"},
     "graph": {1: "node", 5: "tensor", 15: "sparse"},
     "function": {7: "node", 11: "attribute"},
@@ -19,31 +46,91 @@ _FIELDS: dict[str, dict[int, str]] = {
     "sparse": {1: "tensor", 2: "tensor"},
     "tensor": {},
 }
-_EXTERNAL_DATA, _DATA_LOCATION = 13, 14
+_EXTERNAL_DATA, _DATA_LOCATION, _DIMS = 13, 14, 1
+_OPERATOR, _NODE_DOMAIN, _OPSET_DOMAIN = 4, 7, 1
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_MAX_DEPTH = 100
+#: An encoder of 24 layers has some hundred thousand fields; a hostile file could hold billions.
+_MAX_FIELDS = 5_000_000
+_MAX_DIMS = 640
+#: The smallest kinds of number have half a byte.
+_NUMBERS_A_BYTE = 2
 
 
-def has_external_data(path: Path) -> bool:
-    """Whether any tensor of the graph keeps its values outside the file. onnxruntime before 1.24 reads whatever file such a tensor names
-    (https://github.com/microsoft/onnxruntime/pull/26776). Raises ValueError for a file that is no protobuf message."""
+@dataclass
+class _Walk:
+    """A file being read: its bytes, and how many fields were met."""
+
+    data: mmap.mmap
+    fields: int = 0
+
+
+def check_graph(path: Path) -> None:
+    """Raises ValueError, with the reason, unless the file is an ONNX graph that slant could have written: operators of `OPERATORS` alone, no graph
+    inside a graph, no function, no tensor that keeps its values outside the file or states more numbers than it has.
+
+    onnxruntime before 1.24 reads whatever file a tensor names (https://github.com/microsoft/onnxruntime/pull/26776), and it allocates what a
+    tensor states before it misses the values.
+    """
     with path.open("rb") as file:
         if path.stat().st_size == 0:
             raise ValueError("the file is empty")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _any_external(data, 0, len(data), "model", 0)
+            _walk(_Walk(data), 0, len(data), "model", 0)
 
 
-def _any_external(data: mmap.mmap, start: int, end: int, message: str, depth: int) -> bool:
-    if depth > _MAX_DEPTH:
-        raise ValueError("its graphs are nested too deeply")
-    inner = _FIELDS[message]
-    for number, first, after, value in _fields(data, start, end):
-        if message == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value)):
-            return True
-        if number in inner and after > first and _any_external(data, first, after, inner[number], depth + 1):
-            return True
-    return False
+def _walk(walk: _Walk, start: int, end: int, message: str, depth: int) -> None:
+    if message in ("function", "training") or (message == "graph" and depth > 1):
+        raise ValueError(f"it holds {'a graph inside its graph' if message == 'graph' else f'a {message}'}, which slant's own graphs never do")
+    inner, texts = _FIELDS[message], {}
+    numbers, size = 1, 0
+    for number, first, after, value in _fields(walk.data, start, end):
+        walk.fields += 1
+        if walk.fields > _MAX_FIELDS:
+            raise ValueError("it has more parts than any graph of slant's")
+        if message == "tensor":
+            if number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value):
+                raise ValueError("it keeps weights in another file, which slant's own graphs never do")
+            if number == _DIMS:
+                numbers *= _product(walk.data, first, after, value)
+            else:
+                size += max(after - first, 1)
+        elif number in inner:
+            _walk(walk, first, after, inner[number], depth + 1)
+        elif message in ("node", "opset"):
+            texts[number] = bytes(walk.data[first : min(after, first + 200)]).decode("utf-8", "replace")
+    if message == "tensor" and not 0 <= numbers <= size * _NUMBERS_A_BYTE:
+        raise ValueError("one of its tensors states more numbers than it holds")
+    if message == "node":
+        _check_operator(texts.get(_NODE_DOMAIN, ""), texts.get(_OPERATOR, ""))
+    if message == "opset":
+        _check_domain(texts.get(_OPSET_DOMAIN, ""))
+
+
+def _check_domain(domain: str) -> frozenset[str]:
+    known = OPERATORS.get(_SAME.get(domain, domain))
+    if known is None:
+        raise ValueError(f"it asks for operators of {domain!r}, which slant does not run")
+    return known
+
+
+def _check_operator(domain: str, operator: str) -> None:
+    if operator not in _check_domain(domain):
+        raise ValueError(f"it has the operator {f'{domain}.{operator}'.strip('.')!r}, which slant's own graphs never need")
+
+
+def _product(data: mmap.mmap, first: int, after: int, value: int) -> int:
+    """The product of a tensor's sizes: one a field, or all of them packed into one."""
+    if first == after:
+        return value
+    if after - first > _MAX_DIMS:
+        raise ValueError("one of its tensors has more axes than any")
+    product, at = 1, first
+    while at < after:
+        value, at = _varint(data, at, after)
+        product *= value
+        if product > 1 << 64:
+            break
+    return product
 
 
 def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:

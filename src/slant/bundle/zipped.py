@@ -67,6 +67,8 @@ def _too_long(source: Path) -> str | None:
     _, _, _, _, count, length, _, _ = _END.unpack(tail[at : at + _END.size])
     if tail[max(at - 20, 0) : at].startswith(b"PK\6\7"):
         return "the zip is in the form for more than 4 GiB, which no bundle needs"
+    if size - len(tail) + at < length:
+        return None  # no such list can stand before its end, as zipfile will say
     return "the zip unpacks to more than a bundle may hold" if length > _MAX_LIST or count > 4 * MAX_FILES else None
 
 

@@ -75,7 +75,7 @@ class Candidate:
 
 
 def open_candidate(run: str, uri: str, scratch: Path) -> Candidate:
-    """The run of that id, name or folder.
+    """The run of that id, name or folder. A folder's own MLflow run is looked for unless `uri` is empty.
 
     Raises ConfigError for a run that is not there, was deleted, did not finish, or is several; DataError for one whose predictions or scores are
     missing, damaged, or not of one another.
@@ -88,7 +88,7 @@ def open_candidate(run: str, uri: str, scratch: Path) -> Candidate:
         problem = f"the run is {found.status}"
         raise ConfigError(problem, where=f"run {found.run_id}", remedy="Name a run that was finished; its tag slant.error tells what went wrong")
     predictions = read_predictions(found.folder / "predictions.parquet")
-    if not found.run_id:
+    if not found.run_id and uri:
         found = _with_its_run(found, predictions, uri)
     test = _test_rows(predictions)
     if not len(test):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from collections.abc import Mapping
@@ -23,7 +22,8 @@ from slant.files import write_folder_atomic
 from slant.labels import get_task
 from slant.metrics import confusion_counts, f1_macro
 from slant.models import Classifier, ExportsHeads, Linear, Prior, label_indices
-from slant.publish.card import CardPart, render_card
+from slant.publish.card import write_card
+from slant.publish.facts import HeadFacts
 from slant.publish.golden import record_golden
 from slant.publish.onnx import export_onnx
 from slant.publish.quantise import quantise
@@ -82,7 +82,6 @@ def export_bundle(
     folder: Path,
     origin: Origin,
     scores: Mapping[str, Any],
-    score_table: str,
     judged: Dataset,
     *,
     int8: bool = True,
@@ -92,8 +91,7 @@ def export_bundle(
 
     Args:
         folder: must not hold anything yet; it appears whole or not at all.
-        scores: what `slant.evaluation.score` gave, for `metrics.json`.
-        score_table: the same as a Markdown table, for the card.
+        scores: what `slant.evaluation.score` gave, for `metrics.json` and the card.
         judged: labelled rows, none of them test rows, on which the graph is compared with the model and int8 with fp32.
         int8: also make an int8 graph, and keep it when it loses at most `int8_max_loss` of macro F1 on `judged`.
 
@@ -111,9 +109,7 @@ def export_bundle(
             graphs = graphs | _write_int8(part, bundle, judged, exact, int8_max_loss)
         manifest = replace(manifest, graphs=graphs)
         record_golden(part, manifest)
-        (part / "metrics.json").write_text(json.dumps({name: scores}, indent=1, ensure_ascii=False), encoding="utf-8")
-        card = CardPart(origin.trained_on, origin.corpus_licence, scores["rows"], scores["metrics"]["accuracy"]["groups"], score_table)
-        (part / "MODEL_CARD.md").write_text(render_card(manifest, {name: card.sections(manifest.heads[name])}), encoding="utf-8")
+        write_card(part, manifest, {name: HeadFacts(origin.trained_on, origin.corpus_licence, scores)})
         write_manifest(part, manifest)
     return read_bundle(folder)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +12,8 @@ from slant.bundle import FORMAT_VERSION, Bundle, Graph, Manifest, read_bundle, r
 from slant.bundle.format import TOKENIZER
 from slant.errors import BundleError, ConfigError
 from slant.files import write_folder_atomic
-from slant.publish.card import render_card
+from slant.publish.card import write_card
+from slant.publish.facts import read_facts
 from slant.publish.golden import record_golden
 from slant.serve.runtime import open_runtime
 from slant.serve.verify import replay_golden
@@ -50,10 +49,7 @@ def merge_bundles(paths: Sequence[str | Path], folder: Path, *, name: str | None
             for bundle in bundles:
                 replay_golden(bundle, runtime, precision)
         record_golden(part, manifest)
-        metrics = {k: v for bundle in bundles for k, v in json.loads((bundle.folder / "metrics.json").read_text(encoding="utf-8")).items()}
-        (part / "metrics.json").write_text(json.dumps(metrics, indent=1, ensure_ascii=False), encoding="utf-8")
-        sections = {k: v for bundle in bundles for k, v in _sections(bundle).items()}
-        (part / "MODEL_CARD.md").write_text(render_card(manifest, sections), encoding="utf-8")
+        write_card(part, manifest, {name: facts for bundle in bundles for name, facts in read_facts(bundle).items()})
         write_manifest(part, manifest)
     return read_bundle(folder)
 
@@ -105,10 +101,3 @@ def _joined(bundles: Sequence[Bundle], name: str | None) -> Manifest:
         licence=" AND ".join(dict.fromkeys(m.licence for m in manifests)),
         files={},
     )
-
-
-def _sections(bundle: Bundle) -> dict[str, str]:
-    """The card's sections on each head."""
-    card = (bundle.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
-    found = re.findall(r"^(## Head `(\w+)`\n.*?)(?=\n## |\Z)", card, re.MULTILINE | re.DOTALL)
-    return dict.fromkeys(bundle.manifest.heads, "") | {name: section.rstrip() for section, name in found}

@@ -36,15 +36,17 @@ class Annotator:
         self._unmentioned = stance is not None and stance.reads != "mention"
 
     @classmethod
-    def open(cls, *paths: str | Path, precision: str | None = None, threads: int = 1, replay: bool = True) -> Self:
+    def open(cls, *paths: str | Path, precision: str | None = None, threads: int = 1, replay: bool = True, key: str | Path | None = None) -> Self:
         """Read bundles, check every digest, replay their golden rows and make them ready. Those with the same encoder share one session and pass.
+
+        With `key`, a file with an Ed25519 public key, each must be signed by it.
 
         Raises BundleError, with the reason, for a bundle that does not prove itself, for two that answer the same, and where none has a
         head of the task loaded.
         """
         if not paths:
             raise TypeError("name at least one bundle")
-        bundles = [read_bundle(path) for path in paths]
+        bundles = [read_bundle(path, key=key) for path in paths]
         if not any(LOADED.name in bundle.manifest.heads for bundle in bundles):
             problem = f"it has no head of the task {LOADED.name!r}, only {', '.join(bundles[0].manifest.heads)}"
             raise BundleError(problem, where=bundles[0].where, remedy="Open it beside a bundle of the task loaded, or merge the two")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from slant.bundle import Bundle, sha256_file
-from slant.bundle.onnx_graph import has_external_data
+from slant.bundle.onnx_graph import check_graph
 
 if TYPE_CHECKING:
     import onnxruntime as ort
@@ -27,7 +27,7 @@ def file_digest(bundle: Bundle, file: str) -> str:
 def open_session(bundle: Bundle, file: str, threads: int) -> ort.InferenceSession:
     """A session on one of the bundle's graphs; whoever has the same graph open with as many threads shares theirs.
 
-    Raises ValueError for a graph that keeps weights elsewhere, and whatever onnxruntime raises for one it does not take.
+    Raises ValueError for a graph that slant could not have written (`slant.bundle.onnx_graph`), and whatever onnxruntime raises for one it does not take.
     """
     key = file_digest(bundle, file), threads
     with _LOCK:
@@ -40,8 +40,7 @@ def open_session(bundle: Bundle, file: str, threads: int) -> ort.InferenceSessio
 def _open(path: Path, threads: int) -> ort.InferenceSession:
     import onnxruntime as ort
 
-    if has_external_data(path):
-        raise ValueError("it keeps weights in another file, which slant's own graphs never do")
+    check_graph(path)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
