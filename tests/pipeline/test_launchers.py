@@ -15,17 +15,24 @@ from slant.pipeline import compose_config
 # Four processes that start at once share one or two cores with everything else that runs here.
 PATIENCE = 3000
 
-#: `sbatch` that runs each task of the array at once and alone, `srun` that drops its options, `sacct` that knows all jobs to be over.
+#: `sbatch` that answers and then runs the tasks of the array one by one (a job's pickle gets its name when the job has its number, so none can run
+#: before), `srun` that drops its options, `sacct` that knows which tasks are over.
 SLURM = {
     "sbatch": """#!{python}
-import os, re, subprocess, sys
+import os, pathlib, re, subprocess, sys
 script = open(sys.argv[-1]).read()
 first, last = map(int, re.search(r"--array=(\\d+)-(\\d+)", script).groups())
+print("Submitted batch job 7", flush=True)
+if os.fork():
+    os._exit(0)
+os.setsid()
+for stream in (0, 1, 2):
+    os.dup2(os.open(os.devnull, os.O_RDWR), stream)
 for task in range(first, last + 1):
     mine = dict(SLURM_JOB_ID=str(700 + task), SLURM_ARRAY_JOB_ID="7", SLURM_ARRAY_TASK_ID=str(task), SLURM_NTASKS="1",
                 SLURM_JOB_NUM_NODES="1", SLURM_JOB_NODELIST="here", SLURM_NODEID="0", SLURM_PROCID="0", SLURM_LOCALID="0")
-    subprocess.run(["bash", sys.argv[-1]], env=os.environ | mine, stdout=subprocess.DEVNULL)
-print("Submitted batch job 7")
+    subprocess.run(["bash", "-c", script], env=os.environ | mine)
+    pathlib.Path(__file__).with_name(f"over_{task}").touch()
 """,
     "srun": """#!{python}
 import os, sys
@@ -34,7 +41,13 @@ while words[0].startswith("-"):
     words = words[2:] if words[0] in ("--output", "--error") else words[1:]
 os.execvp(words[0], words)
 """,
-    "sacct": "#!/bin/sh\necho 'JobID|State|NodeList'\nfor task in 0 1; do echo \"7_$task|COMPLETED|here\"; done\n",
+    "sacct": """#!{python}
+import pathlib
+print("JobID|State|NodeList")
+for task in (0, 1):
+    over = pathlib.Path(__file__).with_name(f"over_{task}").exists()
+    print(f"7_{task}|{'COMPLETED' if over else 'RUNNING'}|here")
+""",
 }
 
 
@@ -122,7 +135,7 @@ def test_slurm_gets_an_array_with_the_settings_and_gives_the_runs_back(home: Pat
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=os.environ | path)
     assert done.returncode == 0, done.stderr
     _check_sweep(home, ["1", "2"])
-    (script,) = home.rglob("submission_file_*.sh")
+    (script,) = home.rglob("*_submission.sh")
     for line in ("--partition=short", "--mem=3GB", "--cpus-per-task=1", "--time=240", "--array=0-1%"):
         assert f"#SBATCH {line}" in script.read_text()
 
@@ -141,9 +154,9 @@ def test_without_slurm_one_line_says_so(home: Path, tiny_newsroom: Path) -> None
 
 WITHOUT = """
 import pkgutil, sys
-real = pkgutil.walk_packages
-def walk(*arguments, **options):
-    return (module for module in real(*arguments, **options) if sys.argv[1] not in module.name)
+real, plugin = pkgutil.walk_packages, f"hydra_plugins.hydra_{sys.argv[1]}"
+def walk(*arguments, **options):  # Hydra looks for its plugins when sys.argv holds other words already
+    return (module for module in real(*arguments, **options) if not module.name.startswith(plugin))
 pkgutil.walk_packages = walk
 from slant.cli import main
 sys.exit(main(sys.argv[2:]))
@@ -156,7 +169,9 @@ sys.exit(main(sys.argv[2:]))
         ("submitit", "slurm", "the launcher submitit_slurm is not installed. Install the extra: pip install 'slant[slurm]'"),
         ("submitit", "submitit_local", "the launcher submitit_local is not installed. Install the extra: pip install 'slant[slurm]'"),
         ("joblib", "joblib", "the launcher joblib is not installed. Install the extra: pip install 'slant[train]'"),
-        ("nothing", "jobslib", "Did you mean"),
+        ("nothing", "jobslib", "there is no configuration 'hydra/launcher/jobslib'. Did you mean 'joblib'?"),
+        ("nothing", "submitit_slrm", "there is no configuration 'hydra/launcher/submitit_slrm'. Did you mean 'submitit_slurm'?"),
+        ("submitit", "submitit_locl", "there is no configuration 'hydra/launcher/submitit_locl'. Did you mean 'submitit_local'?"),
     ],
 )
 def test_a_missing_extra_is_named_in_one_line(home: Path, tiny_newsroom: Path, plugin: str, launcher: str, said: str) -> None:

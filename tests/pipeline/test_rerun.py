@@ -210,6 +210,20 @@ def test_what_would_be_written_goes_to_the_callers_own_places(edited: Edit, home
     assert stored.cfg.model.encoder.cache_bytes == 8 * 2**30
 
 
+@pytest.mark.parametrize("told", [{"checkpoints": None}, {"checkpoints": "/victim"}, {}])
+@pytest.mark.parametrize("member", [False, True])
+def test_a_fine_tuned_model_is_fitted_anew_and_no_checkpoint_is_read(edited: Edit, home: Path, told: dict[str, Any], member: bool) -> None:
+    from slant.pipeline.stored_config import read_stored_config
+
+    model = {"_target_": "slant.models.Transformer", "task": "loaded", **told}
+
+    def tuned(config: dict[str, Any]) -> None:
+        config["model"] = {"_target_": "slant.models.SoftVote", "members": {"tuned": model}} if member else model
+
+    found = read_stored_config(edited(tuned) / "config.yaml").cfg.model
+    assert (found.members.tuned if member else found).checkpoints == ""
+
+
 @pytest.mark.parametrize("text", ["", "[1, 2]", "a: [", "just words", "? {a: 1}\n: 2", "!!python/object/apply:os.system ['true']", "&a [*a]"])
 def test_what_is_no_configuration_is_told(edited: Edit, home: Path, text: str) -> None:
     folder = edited(lambda config: None)

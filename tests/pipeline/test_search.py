@@ -304,8 +304,9 @@ def test_every_shipped_search_fits_the_model_of_its_name(path: Path) -> None:
     found = compose_search([*task, f"model={path.stem}", f"search={path.stem}"])
     assert found.settings.name == path.stem and found.space
     for parameter in found.space:
-        low, high = sorted(parameter.corners())[0], sorted(parameter.corners())[-1]
-        assert low <= OmegaConf.select(found.cfg, parameter.key) <= high, "the default lies in the space"
+        default, corners = OmegaConf.select(found.cfg, parameter.key), parameter.corners()
+        inside = default in corners if parameter.type == "categorical" else corners[0] <= default <= corners[-1]
+        assert inside, f"the default of {parameter.key} does not lie in the space"
 
 
 @pytest.mark.parametrize(

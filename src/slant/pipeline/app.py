@@ -86,7 +86,7 @@ def _overrides_first(arguments: Sequence[str]) -> list[str]:
 
 
 #: The extra that brings each launcher.
-_LAUNCHERS = {"joblib": "train", "submitit": "slurm"}
+_LAUNCHERS = {"hydra/launcher/joblib": "train", "hydra/launcher/submitit_local": "slurm", "hydra/launcher/submitit_slurm": "slurm"}
 
 _TAKES_A_VALUE = frozenset(
     ["--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--experimental-rerun"]
@@ -113,14 +113,16 @@ def explained(error: Exception) -> ConfigError:
     if key:
         wanted = full or key
         return ConfigError(f"unknown configuration key {wanted!r}", remedy=near(wanted, _known_keys(), "slant train --cfg job shows all keys"))
-    missing = next((m for c in causes if (m := re.search(r"(?:Could not find|In '[^']+': Could not find) '([^']+)'", c))), None)
+    missing = next((m for c in causes if (m := re.search(r"Could not (?:find|load) '([^']+)'", c))), None)
     if missing:
         name = missing.group(1)
-        extra = next((extra for plugin, extra in _LAUNCHERS.items() if name.startswith(f"hydra/launcher/{plugin}")), None)
-        if extra:
-            problem = f"the launcher {name.rpartition('/')[2]} is not installed"
-            return ConfigError(problem, where="hydra/launcher", remedy=f"Install the extra: pip install 'slant[{extra}]'")
-        nearest = near(name.rpartition("/")[2], _choices(name), "")
+        group, _, last = name.rpartition("/")
+        if name in _LAUNCHERS:
+            remedy = f"Install the extra: pip install 'slant[{_LAUNCHERS[name]}]'"
+            return ConfigError(f"the launcher {last} is not installed", where="hydra/launcher", remedy=remedy)
+        # Our folder does not show what a plugin brings, and a plugin may not be installed: the next answer then says how.
+        plugins = [launcher.rpartition("/")[2] for launcher in _LAUNCHERS if launcher.startswith(f"{group}/")]
+        nearest = near(last, [*_choices(name), *plugins], "")
         return ConfigError(f"there is no configuration {name!r}", remedy=nearest or "slant train --help lists the groups")
     group_missing = next((m for c in causes if (m := re.search(r"Could not override '([^']+)'", c))), None)
     if group_missing:

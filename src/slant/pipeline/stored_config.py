@@ -1,8 +1,9 @@
 """A configuration that a run left behind, made fit to be run here whoever wrote it.
 
 Kept are the task, the data, the split, the model, the seed and the threads: what the predictions follow from. Taken from the caller are all places
-that are written to (`paths`, the encoder cache) and the tracking; nothing is tracked, published or scored again. Refused are components that
-no shipped YAML names, interpolations (which could read the environment), files that are no plain files, and the network, unless allowed.
+that are written to (`paths`, the encoder cache) and the tracking; nothing is tracked, published or scored again, and no checkpoint is read.
+Refused are components that no shipped YAML names, interpolations (which could read the environment), files that are no plain files, and the
+network, unless allowed.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ __all__ = ["StoredConfig", "read_stored_config"]
 #: What a replay takes from the stored configuration.
 _KEPT = ("name", "seed", "threads", "task", "data", "split", "model", "audit")
 #: Keys of components that say where something is written or how much of it is kept: the caller's own.
-_OWN = {"cache": None, "cache_bytes": 8 * 2**30, "checkpoints": None}
+_OWN = {"cache": None, "cache_bytes": 8 * 2**30}
+#: What a component is given in any case, told or not: a checkpoint of the run itself would be taken in place of a fit, and prove nothing.
+_FITTED_ANEW = {"slant.models.Transformer": {"checkpoints": ""}}
 _COMPONENTS = ("data", "split", "model")
 
 
@@ -140,7 +143,8 @@ def _override(kept: dict[str, Any], overrides: Sequence[str]) -> list[str]:
 def _own_places(node: Any, cache_folder: str | None) -> Any:
     if isinstance(node, dict):
         own = _OWN | {"cache": cache_folder}
-        return {key: own[key] if key in own else _own_places(value, cache_folder) for key, value in node.items()}
+        anew = _FITTED_ANEW.get(str(node.get("_target_")), {})
+        return {key: own[key] if key in own else _own_places(value, cache_folder) for key, value in node.items()} | anew
     return [_own_places(value, cache_folder) for value in node] if isinstance(node, list) else node
 
 
