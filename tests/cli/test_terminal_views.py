@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slant.cli.terminal import format_article, format_scores
-from slant.records import AnnotatedSentence, AnnotatedSpan, Annotation, Label
+from slant.records import AnnotatedSentence, AnnotatedSpan, AnnotatedStance, AnnotatedTarget, Annotation, Label
 from slant.report import HEADLINE
 from slant.serve.article import visible
 from slant.serve.schema import annotation_from_json
@@ -253,6 +254,82 @@ def test_a_hostile_speaker_is_shown_as_text(kind: str, color: bool) -> None:
     shown = SGR.sub("", show(text, told, 400, color=color))
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", shown)
     assert body(shown) == [f"{visible(text, one_line=True)} [quoted, {visible(text, one_line=True)}]"]
+
+
+# --- the stances
+
+
+def stanced() -> Annotation:
+    """GRAU again, with stances of each kind towards two targets; a third does not occur."""
+    pro = {"against": 0.06, "neutral": 0.1, "favor": 0.84}
+    first = [AnnotatedStance("Felix Grau", 0, 10, "against", {"against": 0.714, "neutral": 0.2, "favor": 0.086})]
+    second = [
+        AnnotatedStance("Felix Grau", None, None, "neutral", {"against": 0.3, "neutral": 0.4, "favor": 0.3}),
+        AnnotatedStance("It", 36, 38, "favor", pro),
+    ]
+    third = [AnnotatedStance("Felix Grau", 58, 60, "neutral", {"against": 0.34, "neutral": 0.35, "favor": 0.31}, abstained=True)]
+    stances = [first, second, third, []]
+    sentences = [replace(sentence, stance=told) for sentence, told in zip(voiced().sentences, stances, strict=True)]
+    return Annotation(
+        sentences, [], targets=[AnnotatedTarget("Felix Grau", ["he"], 2), AnnotatedTarget("It", [], 1), AnnotatedTarget("Petra Holm", [], 0)]
+    )
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_each_stance_is_told_by_sign_and_in_words_with_colour_or_without(color: bool) -> None:
+    shown = SGR.sub("", show(GRAU, stanced(), 110, color=color)).replace("«", "").replace("»", "")
+    assert body(shown) == [
+        "Felix Grau called it “a lifeline❞”. [partly quoted, Felix Grau] [▼ against Felix Grau, 0.71]",
+        "“It is vile❞,” he said. [quoted, Felix Grau] [▲ in favor of It, 0.84]",
+        "He said that nobody cared. [reports Felix Grau] [? undecided on Felix Grau]",
+        "It rained.",
+    ]
+    assert shown.split("\n\n")[1].splitlines() == [
+        "stances by voice (▼ against, ○ neutral, ▲ in favor, ? undecided)",
+        "Felix Grau, 2 mentions",
+        "  author:        ? 1 undecided",
+        "  quoted:        ○ 1 neutral",
+        "  partly quoted: ▼ 1 against",
+        "  loaded beside: lifeline❞ · vile❞",
+        "It, 1 mention",
+        "  quoted:        ▲ 1 in favor",
+        "  loaded beside: vile❞",
+        "not in this text: Petra Holm",
+    ]
+
+
+def test_targets_without_a_stance_and_voices_nobody_told() -> None:
+    untold = [replace(sentence, voice=None) for sentence in stanced().sentences]
+    shown = show(GRAU, Annotation(untold, [], targets=[AnnotatedTarget("Felix Grau", [], 2), AnnotatedTarget("Orlov", [], 1)]))
+    assert "  voice untold:  ▼ 1 against · ○ 1 neutral · ? 1 undecided" in shown.splitlines()
+    assert "Orlov, 1 mention\n  no stance told" in shown
+
+
+def test_only_twenty_absent_targets_are_named_and_the_rest_counted() -> None:
+    shown = show("", Annotation([], [], targets=[AnnotatedTarget(f"N{i}", [], 0) for i in range(23)]), 400)
+    assert "No sentences." in shown and "stances by voice" not in shown
+    assert "not in this text: N0, " in shown and shown.rstrip().endswith("N19 and 3 more")
+
+
+@pytest.mark.parametrize("width", [16, 33, 80])
+def test_stances_keep_to_the_width(width: int) -> None:
+    assert max(map(cells, show(GRAU, stanced(), width).splitlines())) <= width
+
+
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_target_is_shown_as_text_in_one_line(kind: str, color: bool) -> None:
+    text = HOSTILE[kind] + "\r\nnext \u2028line\x85"
+    article = "The vi\x1b[2J\tle mayor left."
+    stances = [AnnotatedStance(text, 0, 3, "against", {"against": 0.9})]
+    said = one_sentence(article, "vi\x1b[2J\tle", stance=stances)
+    shown = SGR.sub("", show(article, replace(said, targets=[AnnotatedTarget(text, [], 1), AnnotatedTarget(text * 2, [], 0)]), 400, color=color))
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", shown)
+    name = " ".join(visible(text, one_line=True).split())
+    name = name if len(name) <= 60 else name[:59].rstrip() + "…"
+    assert f"[▼ against {name}, 0.90]" in shown and f"\n{name}, 1 mention\n" in shown
+    (absent,) = [line for line in shown.splitlines() if line.startswith("not in this text: ")]
+    assert len(absent) <= len("not in this text: ") + 60
 
 
 # --- the scores

@@ -16,20 +16,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slant.errors import DataError
-from slant.records import AnnotatedSentence, AnnotatedSpan, Annotation, Label
+from slant.records import AnnotatedSentence, AnnotatedSpan, AnnotatedStance, AnnotatedTarget, Annotation, Label
 from slant.serve import Annotator
 from slant.serve.schema import DECIMALS, annotation_from_json, annotation_schema, annotation_to_json
 
 Document = dict[str, Any]
-CASE = json.loads((Path(__file__).parents[1] / "cases" / "article.json").read_text(encoding="utf-8"))
+CASE = json.loads((Path(__file__).parents[1] / "cases" / "annotation_3.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(annotation_schema())
 
 
 def document() -> Document:
-    """The invented article's annotation as JSON, with a stance; a copy of your own."""
-    said: Document = copy.deepcopy(CASE["annotation"])
-    probabilities = {"against": 0.7, "neutral": 0.2, "favor": 0.1}
-    said["sentences"][4]["stance"] = [{"target": "the mayor", "start": 322, "end": 331, "label": "against", "probabilities": probabilities}]
+    """The invented article's annotation as JSON, with targets and stances; a copy of your own."""
+    said: Document = copy.deepcopy(CASE)
     return said
 
 
@@ -51,6 +49,8 @@ def test_the_schema_has_the_fields_of_the_records() -> None:
         Annotation: whole,
         AnnotatedSentence: sentence,
         AnnotatedSpan: sentence["properties"]["spans"]["items"],
+        AnnotatedStance: sentence["properties"]["stance"]["items"],
+        AnnotatedTarget: whole["properties"]["targets"]["items"],
         Label: sentence["properties"]["loaded"],
     }
     for record, schema in described.items():
@@ -69,9 +69,10 @@ def test_neither_way_shares_anything_with_its_source() -> None:
     written["bundles"][0]["id"] = "written"
     assert told.bundles == document()["bundles"]
     told.bundles[0]["id"] = "told"
-    probabilities = told.sentences[4].stance[0]["probabilities"]
-    assert isinstance(probabilities, dict)
-    probabilities["against"] = 0.0
+    told.sentences[4].stance[0].probabilities["against"] = 0.0
+    told.targets[0].aliases.append("told")
+    written["targets"][1]["aliases"].append("written")
+    assert told.targets[1].aliases == []
     assert source == document()
     assert written["sentences"] == document()["sentences"]
 
@@ -87,8 +88,7 @@ def test_what_an_annotator_says_keeps_the_schema(tiny_bundle: Path) -> None:
 
 @pytest.mark.parametrize(("probability", "written"), [(1 / 3, 0.333333), (0.9999996, 1.0), (4e-7, 0.0), (0.1234565, 0.123456), (1, 1.0)])
 def test_probabilities_are_rounded_to_six_decimals(probability: float, written: float) -> None:
-    stance: dict[str, object] = {"target": "x", "start": None, "end": None, "label": "favor"}
-    stance["probabilities"] = {"against": 0.0, "neutral": 0.0, "favor": probability}
+    stance = AnnotatedStance("x", None, None, "favor", {"against": 0.0, "neutral": 0.0, "favor": probability})
     span = AnnotatedSpan(0, 3, "Hm.", probability)
     told = annotation_to_json(Annotation([AnnotatedSentence(0, 3, "Hm.", Label("loaded", probability), [span], stance=[stance])], []))
     (sentence,) = told["sentences"]
@@ -122,7 +122,7 @@ def broken(place: tuple[str | int, ...], value: object) -> Any:
     return whole
 
 
-@pytest.mark.parametrize("version", [3, 0, "2", True, 2.0, [2], None, DROP])
+@pytest.mark.parametrize("version", [4, 0, "2", True, 2.0, [2], None, DROP])
 def test_another_version_is_refused_with_advice(version: object) -> None:
     with pytest.raises(DataError, match="schema_version") as caught:
         annotation_from_json(broken(("schema_version",), version))

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slant.errors import DataError
-from slant.records import AnnotatedSentence, AnnotatedSpan, Annotation, Label
+from slant.records import AnnotatedSentence, AnnotatedSpan, AnnotatedStance, AnnotatedTarget, Annotation, Label
 from slant.serve.article import visible
 from slant.serve.html import render_html
 from slant.serve.schema import annotation_from_json
@@ -30,6 +30,8 @@ from slant.text import split_sentences
 ROOT = Path(__file__).parents[2]
 CASE = json.loads((ROOT / "tests/cases/article.json").read_text(encoding="utf-8"))
 TEXT, ANNOTATION = CASE["text"], annotation_from_json(CASE["annotation"])
+#: The same article with stances towards two targets, and a third that does not occur.
+STANCED = annotation_from_json(json.loads((ROOT / "tests/cases/annotation_3.json").read_text(encoding="utf-8")))
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 HOSTILE = (
     "<script>document.title='owned'</script> & <img src=x onerror=alert(1)> said \"hello\" 'there'. "
@@ -98,9 +100,12 @@ def test_any_text_reads_as_written_and_adds_no_element(text: str) -> None:
 def test_hostile_text_title_and_names_are_text() -> None:
     annotation = loaded(HOSTILE)
     first = replace(annotation.sentences[0], voice="quoted", speaker='"><script>alert(2)</script>')
-    first.stance.append({"target": "<script>", "label": "<b>", "probabilities": None})
+    first.stance.append(AnnotatedStance("<script>\u202e", None, None, "against", {}))
     bundles: list[dict[str, object]] = [{"id": "<script>alert(3)</script>\u202e", "threshold": 0.5}]
-    source = render_html(HOSTILE, Annotation([first, *annotation.sentences[1:]], bundles), title="</title><script>alert(4)</script>\u202e")
+    targets = [AnnotatedTarget("<script>\u202e", ["<img src=x>\u2066"], 1), AnnotatedTarget("</li><script>alert(5)</script>\u202e\x1b[2J", [], 0)]
+    source = render_html(
+        HOSTILE, Annotation([first, *annotation.sentences[1:]], bundles, targets=targets), title="</title><script>alert(4)</script>\u202e"
+    )
     page = Page(source)
     assert not page.mismatched and not page.of("script") and not page.of("img")
     assert page.article == visible(HOSTILE)
@@ -219,6 +224,7 @@ def test_where_no_voice_is_told_the_page_tells_none() -> None:
 
 
 def test_table_links_lead_somewhere() -> None:
+    assert {a["href"][1:] for a in page_of(TEXT, STANCED).of("a")} <= {a["id"] for _, a in page_of(TEXT, STANCED).elements if "id" in a}
     page = page_of()
     targets = {a["id"] for _, a in page.elements if "id" in a}
     assert len([1 for _, a in page.elements if "id" in a]) == len(targets)
@@ -226,12 +232,73 @@ def test_table_links_lead_somewhere() -> None:
     assert sum(a["href"].startswith("#w") for a in page.of("a")) == 10
 
 
-def test_stances_are_listed_where_there_are_any() -> None:
-    stance: dict[str, object] = {"target": "the mayor", "label": "against", "probabilities": {"against": 0.7, "neutral": 0.2, "favor": 0.1}}
-    first = replace(ANNOTATION.sentences[0], stance=[stance])
-    with_stance = plain(render_html(TEXT, Annotation([first, *ANNOTATION.sentences[1:]], []), title="x"))
-    assert "Target Stance Probability Sentence the mayor against 0.70 1" in with_stance
+def test_stances_are_listed_with_every_probability() -> None:
+    words = plain(render_html(TEXT, STANCED, title="x"))
+    assert "Target Stance p(against) p(neutral) p(favor) Voice Sentence Mara Lindqvist ○ neutral 0.10 0.70 0.20 Quoted 4" in words
+    assert "the mayor ▼ against 0.82 0.13 0.05 Author’s words 5 the mayor ? undecided 0.20 0.42 0.38 Author’s words 7" in words
     assert "Target Stance" not in plain(render_html(TEXT, ANNOTATION, title="x"))
+
+
+def test_each_targets_stances_are_told_by_voice_with_its_loaded_words() -> None:
+    words = plain(render_html(TEXT, STANCED, title="x"))
+    table = words.split("Stances towards each target, by voice")[1].split("Model loaded-words")[0]
+    assert table == (
+        " Voice ▼ against ○ neutral ▲ in favor ? undecided "
+        "the mayor 3 mentions · also as the Mayor Author’s words 2 0 0 1 "
+        "2 of 3 sentences loaded (67%), with catastrophic , strongman , bitter war , humiliating "
+        "Mara Lindqvist 1 mention Quoted 0 1 0 0 1 of 1 sentence loaded (100%), with shameless giveaway , cronies "
+    )
+    assert "Not in this text: Port Union ." in words
+    assert "stance" in words and "stance" not in plain(render_html(TEXT, ANNOTATION, title="x")).lower()
+
+
+def test_a_stance_stands_behind_its_sentence_by_sign_and_words_and_with_probabilities_on_hover() -> None:
+    page = page_of(TEXT, STANCED)
+    marks = page.of("span", "toward")
+    assert [(a["class"].split()[-1], a["data-said"], a["data-p"]) for a in marks] == [
+        ("neutral", "○ neutral on Mara Lindqvist", "0.70"),
+        ("against", "▼ against the mayor", "0.82"),
+        ("abstained", "? undecided on the mayor", "0.42"),
+        ("against", "▼ against the mayor", "0.91"),
+    ]
+    assert marks[1]["title"] == marks[1]["aria-label"]
+    assert marks[1]["title"] == "Sentence 5, stance towards the mayor: against (against 0.82, neutral 0.13, favor 0.05)"
+    assert page.article == TEXT, "what we add to the article is no text of it"
+    assert re.search(r"\.toward::after \{ content: attr\(data-said\)", page.styles)
+    assert re.search(r"@media print.*\.toward::after \{ content: attr\(data-said\) \" \" attr\(data-p\)", page.styles, re.DOTALL)
+
+
+def test_of_targets_that_a_sentence_does_not_name_only_sides_are_marked() -> None:
+    chances = {"against": 0.2, "neutral": 0.2, "favor": 0.6}
+    told = [AnnotatedStance("ferries", None, None, label, chances, label == "against") for label in ("favor", "neutral", "against")]
+    first = replace(ANNOTATION.sentences[0], stance=told)
+    said = Annotation([first, *ANNOTATION.sentences[1:]], [], targets=[AnnotatedTarget("ferries", [], 0)])
+    page = page_of(TEXT, said)
+    assert [(a["data-said"], a["title"].split(" · ")[-1]) for a in page.of("span", "toward")] == [("▲ in favor of ferries", "not named here")]
+    words = plain(render_html(TEXT, said, title="x"))
+    assert "ferries 0 mentions Author’s words 0 1 1 1" in words and "Not in this text: ferries" in words
+    assert words.split("Stances by sentence")[1].count("ferries") == 3, "the table has them all"
+
+
+@pytest.mark.parametrize(("count", "above"), [(12, True), (13, False)])
+def test_a_long_table_of_targets_stands_below_the_article(count: int, above: bool) -> None:
+    names = [f"Target {i}" for i in range(count)]
+    first = replace(ANNOTATION.sentences[0], stance=[AnnotatedStance(name, 0, 11, "neutral", {"neutral": 1.0}) for name in names])
+    targets = [AnnotatedTarget(name, [], 1) for name in names]
+    source = render_html(TEXT, Annotation([first, *ANNOTATION.sentences[1:]], [], targets=targets), title="x")
+    assert (source.index('<table class="sums">') < source.index("<article>")) == above
+    assert source.count('<table class="sums">') == 1 and ('href="#targets"' in source) != above
+
+
+def test_a_stance_model_without_a_target_says_so() -> None:
+    said = Annotation(ANNOTATION.sentences, STANCED.bundles)
+    assert "No stances: no name recurs in this text" in plain(render_html(TEXT, said, title="x"))
+    assert "No stances" not in plain(render_html(TEXT, STANCED, title="x")) + plain(render_html(TEXT, ANNOTATION, title="x"))
+
+
+def test_targets_of_which_none_occurs_are_told_without_a_table() -> None:
+    source = render_html(TEXT, Annotation(ANNOTATION.sentences, [], targets=[AnnotatedTarget("Ilya Orlov", [], 0)]), title="x")
+    assert "Not in this text: Ilya Orlov ." in plain(source) and 'class="sums"' not in source and "Stances by sentence" not in source
 
 
 @pytest.mark.parametrize("text", ["", " \n\n "])
@@ -324,7 +391,7 @@ def test_a_margin_mark_stands_beside_its_sentences_first_line(browser: Any, tmp_
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_words_are_readable_on_their_marks(browser: Any, tmp_path: Path, scheme: str) -> None:
-    page, *_ = open_page(browser, tmp_path / "page.html", render_html(TEXT, ANNOTATION, title="Harbour vote"), 1200, scheme)
+    page, *_ = open_page(browser, tmp_path / "page.html", render_html(TEXT, STANCED, title="Harbour vote"), 1200, scheme)
     pairs = page.evaluate(
         """[...document.querySelectorAll('article mark, article .s.loaded'), document.body].map(
              e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor])"""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from slant.errors import DataError
-from slant.records import AnnotatedSentence, AnnotatedSpan, Annotation, Label
+from slant.records import AnnotatedSentence, AnnotatedSpan, AnnotatedStance, AnnotatedTarget, Annotation, Label
 from slant.serve.article import context, lay_out, rank_words, strength, visible
 from slant.serve.html import render_html
 from slant.serve.schema import annotation_from_json
@@ -22,6 +22,7 @@ from slant.text import split_sentences
 #: An invented article of twelve sentences, annotated by hand: five loaded, one abstained from, one truncated, ten spans.
 CASE = json.loads((Path(__file__).parents[1] / "cases" / "article.json").read_text(encoding="utf-8"))
 TEXT: str = CASE["text"]
+STANCED: dict[str, Any] = json.loads((Path(__file__).parents[1] / "cases" / "annotation_3.json").read_text(encoding="utf-8"))
 BUNDLE: dict[str, Any] = CASE["annotation"]["bundles"][0]
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -129,11 +130,17 @@ def test_it_asks_for_nothing_and_runs_nothing(page: Page) -> None:
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_text_is_shown_as_text(kind: str) -> None:
     text = HOSTILE[kind]
-    hostile = page_of(text, Annotation(hostile_annotation(text), [BUNDLE | {"id": text}]), title=text)
-    plain = page_of("The vile mayor left.", Annotation(hostile_annotation("The vile mayor left."), [dict(BUNDLE)]), title="Plain")
+
+    def targets(name: str) -> list[AnnotatedTarget]:
+        return [AnnotatedTarget(name, [name], 1), AnnotatedTarget(f"no {name}", [], 0)]
+
+    said = "The vile mayor left."
+    hostile = page_of(text, Annotation(hostile_annotation(text), [BUNDLE | {"id": text}], targets=targets(text)), title=text)
+    plain = page_of(said, Annotation(hostile_annotation(said), [dict(BUNDLE)], targets=targets(said)), title="Plain")
     assert hostile.text_of("article") == visible(text)
     assert hostile.text_of("h1") == visible(text, one_line=True)
     assert hostile.text_of("title").startswith(visible(text, one_line=True))
+    assert hostile.text_of("bdi") == visible(f"no {text}", one_line=True)
     # Nothing in it became an element or an attribute.
     assert [(e.tag, list(e.attributes)) for e in hostile.elements] == [(e.tag, list(e.attributes)) for e in plain.elements]
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]", hostile.source)
@@ -145,8 +152,7 @@ def test_hostile_text_is_shown_as_text(kind: str) -> None:
 def hostile_annotation(text: str) -> list[AnnotatedSentence]:
     """The whole text as one quoted sentence, loaded from "vile" to its end, with one stance; every string of it hostile."""
     at = text.index("vile")
-    stance: dict[str, object] = {"target": text, "start": None, "end": None, "label": "against"}
-    stance["probabilities"] = {"against": 0.8, "neutral": 0.1, "favor": 0.1}
+    stance = AnnotatedStance(text, at, at + 4, "against", {"against": 0.8, "neutral": 0.1, "favor": 0.1})
     span = AnnotatedSpan(at, len(text), text[at:], 0.9, "quoted")
     return [AnnotatedSentence(0, len(text), text, Label("loaded", 0.9), [span], "quoted", text, [stance])]
 
@@ -245,6 +251,9 @@ def another() -> Iterator[tuple[str, Annotation, str]]:
     yield TEXT, edited(2, spans=[first]), f"sentence 3, span {first.start}:{first.end}"
     yield TEXT, edited(3, loaded=Label("loaded", float("nan"))), "sentence 4"
     yield TEXT, edited(3, spans=[replace(first, probability=-0.1)]), "sentence 4"
+    yield TEXT, edited(3, stance=[AnnotatedStance("x", 0, 5, "against", {})]), "sentence 4, stance 0:5"
+    yield TEXT, edited(3, stance=[AnnotatedStance("x", 230, 230, "against", {})]), "sentence 4, stance 230:230"
+    yield TEXT, edited(3, stance=[AnnotatedStance("x", None, None, "against", {"against": 1.1})]), "sentence 4"
 
 
 @pytest.mark.parametrize(("text", "said", "where"), list(another()))
@@ -281,6 +290,7 @@ LUMINANCE = """
       text: all("article p, .s, h1, .caption, .notes li, td, th, dt, dd, footer p"),
       marks: all("mark"),
       margins: all(".margin", "::before"),
+      stances: all(".toward", "::after").concat(all(".stance, .sums td, .sums th")),
     },
     shapes: [...document.querySelectorAll("article mark")].map((m) => [m.className, getComputedStyle(m).textDecorationStyle]),
     wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
@@ -298,7 +308,11 @@ def test_the_page_in_a_browser(tmp_path: Path) -> None:
     if not CHROMIUM.exists():
         pytest.skip(f"no chromium at {CHROMIUM}")
     hostile = "\n\n".join([*HOSTILE.values(), "The " + "vile" * 80 + " mayor.", "<script>window.acted = 1</script>"])
-    articles = {"invented": (TEXT, annotation()), "hostile": (hostile, annotated(hostile, "vile"))}
+    told = annotated(hostile, "vile")
+    names = [*HOSTILE.values(), "東京" * 200, "<script>window.acted = 1</script>", "\u202eright to left"]
+    told.sentences[0].stance.extend(AnnotatedStance(name, 0, 3, "favor", {"favor": 1.0}) for name in names)
+    told.targets.extend(AnnotatedTarget(name, [name], number % 3) for number, name in enumerate(names))
+    articles = {"invented": (TEXT, annotation_from_json(STANCED)), "hostile": (hostile, told)}
     cases = [("invented", "light", 360), ("invented", "dark", 360), ("invented", "dark", 1280), ("hostile", "dark", 360)]
     with playwright.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])

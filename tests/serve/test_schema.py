@@ -13,18 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slant.errors import DataError
-from slant.records import AnnotatedSentence, AnnotatedSpan, Annotation, Label
-from slant.serve.schema import annotation_from_json, annotation_schema, annotation_to_json
+from slant.records import AnnotatedSentence, AnnotatedSpan, AnnotatedStance, AnnotatedTarget, Annotation, Label
+from slant.serve.schema import annotation_from_json, annotation_schema, annotation_to_json, sentence_to_json
 
 CASES = Path(__file__).parents[1] / "cases"
-CASE = json.loads((CASES / "article.json").read_text(encoding="utf-8"))["annotation"]
-STANCE = {"target": "the mayor", "start": 3, "end": 12, "label": "against", "probabilities": {"against": 0.7, "neutral": 0.2, "favor": 0.1}}
+CASE = json.loads((CASES / "annotation_3.json").read_text(encoding="utf-8"))
 
 
 def case() -> dict[str, Any]:
-    data = copy.deepcopy(CASE)
-    data["sentences"][0]["stance"] = [copy.deepcopy(STANCE)]
-    return data
+    """An annotation as this version writes it, with targets and stances; a copy of your own."""
+    return copy.deepcopy(CASE)
 
 
 @cache
@@ -53,6 +51,9 @@ VOICES = st.sampled_from([None, "author", "quoted"])
 NAMES = st.none() | st.text()
 PLACES = st.none() | st.integers(0, 10**9)
 SPANS = st.builds(AnnotatedSpan, st.integers(0, 10**9), st.integers(0, 10**9), st.text(min_size=1), PROBABILITIES, VOICES, NAMES)
+CHANCES = st.builds(lambda a, n, f: {"against": a, "neutral": n, "favor": f}, PROBABILITIES, PROBABILITIES, PROBABILITIES)
+TARGETS = st.sampled_from(["Orlov", "\x1b[31m\u202e<b>", "奥尔洛夫", "🙂"])
+STANCES = st.builds(AnnotatedStance, TARGETS, PLACES, PLACES, st.sampled_from(["against", "neutral", "favor"]), CHANCES, st.booleans())
 LABELS = st.builds(Label, st.sampled_from(["neutral", "loaded"]), PROBABILITIES, st.booleans())
 SENTENCES = st.builds(
     AnnotatedSentence,
@@ -65,12 +66,15 @@ SENTENCES = st.builds(
     speaker=NAMES,
     speaker_start=PLACES,
     speaker_end=PLACES,
-    stance=st.just([]) | st.just([STANCE]),
+    stance=st.lists(STANCES, max_size=2),
     truncated=st.booleans(),
 )
 
 
-@given(st.builds(Annotation, st.lists(SENTENCES, max_size=3), st.just(CASE["bundles"])))
+LISTED = st.lists(st.builds(AnnotatedTarget, TARGETS, st.lists(st.text(), max_size=2), st.integers(0, 10**6)), max_size=2)
+
+
+@given(st.builds(Annotation, st.lists(SENTENCES, max_size=3), st.just(CASE["bundles"]), targets=LISTED))
 def test_whatever_is_annotated_fits_and_comes_back_but_for_the_seventh_decimal(annotation: Annotation) -> None:
     data = annotation_to_json(annotation)
     published().validate(data)
@@ -81,11 +85,14 @@ def test_whatever_is_annotated_fits_and_comes_back_but_for_the_seventh_decimal(a
         kept = ("start", "end", "text", "voice", "speaker", "speaker_start", "speaker_end", "truncated")
         assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept]
         assert [(span.voice, span.speaker) for span in after.spans] == [(span.voice, span.speaker) for span in before.spans]
+        told = [[(s.target, s.start, s.end, s.label, s.abstained) for s in sentence.stance] for sentence in (before, after)]
+        assert told[0] == told[1]
+    assert back.targets == annotation.targets
 
 
 def test_probabilities_have_six_decimals() -> None:
     label, span = Label("loaded", 0.123456789), AnnotatedSpan(0, 1, "a", 0.987654321)
-    stance: dict[str, object] = {**STANCE, "probabilities": {"against": 1 / 3, "neutral": 1 / 3, "favor": 1 / 3}}
+    stance = AnnotatedStance("x", 0, 1, "against", {"against": 1 / 3, "neutral": 1 / 3, "favor": 1 / 3})
     [sentence] = annotation_to_json(Annotation([AnnotatedSentence(0, 1, "a", label, [span], stance=[stance])], []))["sentences"]
     assert sentence["loaded"]["probability"] == 0.123457
     assert sentence["spans"][0]["probability"] == 0.987654
@@ -97,7 +104,7 @@ def test_the_json_and_the_schema_are_copies() -> None:
     annotation_to_json(annotation)["bundles"][0]["id"] = "other"
     annotation_schema()["properties"].clear()
     assert annotation.bundles[0]["id"] == CASE["bundles"][0]["id"]
-    assert set(annotation_schema()["properties"]) == {"schema_version", "bundles", "sentences", "summary"}
+    assert set(annotation_schema()["properties"]) == {"schema_version", "bundles", "targets", "sentences", "summary"}
 
 
 def test_a_bundle_may_say_more_of_itself() -> None:
@@ -117,13 +124,41 @@ def test_the_schema_of_version_1_is_as_it_was_published() -> None:
     assert annotation_schema(1) == json.loads((CASES / "annotation_schema_1.json").read_text(encoding="utf-8"))
     pytest.importorskip("jsonschema").validate(first(), annotation_schema(1))
     with pytest.raises(KeyError):
-        annotation_schema(3)
+        annotation_schema(4)
+
+
+def test_version_2_is_as_it_was_published_and_read_as_the_present_one() -> None:
+    assert annotation_schema(2) == json.loads((CASES / "annotation_schema_2.json").read_text(encoding="utf-8"))
+    second = json.loads((CASES / "annotation_2.json").read_text(encoding="utf-8"))
+    pytest.importorskip("jsonschema").validate(second, annotation_schema(2))
+    annotation = annotation_from_json(second)
+    probabilities = {"against": 0.7, "neutral": 0.2, "favor": 0.1}
+    assert annotation.sentences[4].stance == [AnnotatedStance("the mayor", 320, 329, "against", probabilities, abstained=False)]
+    assert annotation.targets == [AnnotatedTarget("the mayor", [], 1)], "the targets that its stances name"
+    data = annotation_to_json(annotation)
+    published().validate(data)
+    for key in ("sentences", "spans", "words"):
+        assert data["summary"][key] == second["summary"][key]
+    second["targets"] = []
+    with pytest.raises(DataError, match="unknown key 'targets'"):
+        annotation_from_json(second)
+
+
+def test_a_scored_sentence_is_an_item_of_the_schemas_sentences() -> None:
+    sentence = AnnotatedSentence(0, 3, "Hm.", Label("neutral", 0.25), stance=[AnnotatedStance("Orlov", None, None, "favor", {"favor": 1.0}, True)])
+    written = sentence_to_json(sentence)
+    assert written["loaded"] == {"label": "neutral", "probability": 0.25, "abstained": False}
+    assert written["stance"] == [
+        {"target": "Orlov", "start": None, "end": None, "label": "favor", "probabilities": {"favor": 1.0}, "abstained": True}
+    ]
+    whole = [sentence_to_json(sentence) for sentence in annotation_from_json(case()).sentences]
+    assert whole == case()["sentences"]
 
 
 def test_version_1_is_read_and_written_as_the_present_one() -> None:
     annotation = annotation_from_json(first())
     quoted = annotation.sentences[3]
-    assert (annotation.schema_version, quoted.voice, quoted.speaker, quoted.speaker_start) == (2, "quoted", "Mara Lindqvist", None)
+    assert (annotation.schema_version, quoted.voice, quoted.speaker, quoted.speaker_start) == (3, "quoted", "Mara Lindqvist", None)
     assert quoted.spans[0].speaker is None and annotation.sentences[0].voice is None
     data = annotation_to_json(annotation)
     published().validate(data)
@@ -150,9 +185,9 @@ def test_the_committed_annotation_of_the_demo_is_read() -> None:
 
 GONE = object()
 BREACHES: list[tuple[str, object, str]] = [
-    ("schema_version", GONE, "schema_version None is not 1 or 2"),
-    ("schema_version", 3, "schema_version 3 is not 1 or 2"),
-    ("schema_version", 1, "unknown key 'summary'"),
+    ("schema_version", GONE, "schema_version None is not 1, 2 or 3"),
+    ("schema_version", 4, "schema_version 4 is not 1, 2 or 3"),
+    ("schema_version", 1, "unknown key 'targets'"),
     ("schema_version", True, "schema_version"),
     ("extra", 1, "unknown key 'extra'"),
     ("sentences", {}, "annotation.sentences: must be array"),
@@ -177,7 +212,16 @@ BREACHES: list[tuple[str, object, str]] = [
     ("sentences.0.loaded.probability", GONE, "'probability' is missing"),
     ("sentences.1.spans.0.probability", None, "sentences[1].spans[0].probability: must be number"),
     ("sentences.1.spans.0.label", "loaded", "unknown key 'label'"),
-    ("sentences.0.stance.0.probabilities.favor", GONE, "'favor' is missing"),
+    ("sentences.4.stance.0.probabilities.favor", GONE, "'favor' is missing"),
+    ("sentences.4.stance.0.abstained", GONE, "'abstained' is missing"),
+    ("sentences.4.stance.0.label", "pro", "must be one of ['against', 'neutral', 'favor'], not 'pro'"),
+    ("targets", GONE, "'targets' is missing"),
+    ("targets.0.name", "", "targets[0].name: must not be empty"),
+    ("targets.0.aliases.0", 3, "targets[0].aliases[0]: must be string"),
+    ("targets.0.mentions", -1, "outside [0"),
+    ("summary.targets.0.stance.quoted.abstained", GONE, "'abstained' is missing"),
+    ("summary.targets.0.loaded.author.sentences", 0.5, "must be integer"),
+    ("summary.targets.0.words.0", -1, "outside [0"),
     ("bundles.0.id", GONE, "'id' is missing"),
     ("bundles.0.threshold", 1.5, "outside"),
     ("bundles.0.task", "irony", "must be one of"),

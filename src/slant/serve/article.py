@@ -132,7 +132,8 @@ def lay_out(text: str, annotation: Annotation) -> list[Paragraph]:
 
     Blank lines and U+2029 part paragraphs, never within a sentence (the rule of `slant.text.split_sentences`). Every character of
     `text` is in exactly one piece or `before`; white space that ends the text is the `before` of a last paragraph without parts.
-    Raises DataError when the annotation is of another text: a sentence or span that is out of order or whose words are not there.
+    Raises DataError when the annotation is of another text: a sentence or span that is out of order or whose words are not there,
+    a stance's mention outside its sentence.
     """
     _check(text, annotation.sentences)
     paragraphs: list[Paragraph] = []
@@ -201,12 +202,17 @@ def _check(text: str, sentences: list[AnnotatedSentence]) -> None:
         for span in sentence.spans:
             places.append((span.start, span.end, inside, sentence.end, span.text, f", span {span.start}:{span.end}"))
             inside = span.end
+        for stance in sentence.stance:
+            if stance.start is not None and stance.end is not None:
+                named = text[stance.start : stance.end]
+                places.append((stance.start, stance.end, sentence.start, sentence.end, named, f", stance {stance.start}:{stance.end}"))
         for start, end, low, high, words, what in places:
             if not low <= start < end <= high or text[start:end] != words:
                 problem = "the annotation does not fit the text: offsets out of order, or other words there"
                 raise DataError(problem, where=f"sentence {number}{what}", remedy="Annotate this very text again")
         at = sentence.end
-        for probability in (sentence.loaded.probability, *(span.probability for span in sentence.spans)):
+        stances = (p for stance in sentence.stance for p in stance.probabilities.values())
+        for probability in (sentence.loaded.probability, *(span.probability for span in sentence.spans), *stances):
             if not 0.0 <= probability <= 1.0:
                 raise DataError(f"{probability} is no probability", where=f"sentence {number}", remedy="Annotate the text again")
 

@@ -1,161 +1,29 @@
-"""Annotations as JSON: the published schema (contract 5), and the way there and back."""
+"""Annotations as JSON: the way there and back. What it must look like stands in `slant.serve.published`."""
 
 from __future__ import annotations
 
 import copy
 import reprlib
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from slant.errors import DataError
-from slant.labels import LOADED, STANCE, TASKS
-from slant.records import AnnotatedSentence, AnnotatedSpan, Annotation, Label
+from slant.records import AnnotatedSentence, AnnotatedSpan, AnnotatedStance, AnnotatedTarget, Annotation, Label
 from slant.serve.article import DECIMALS
-from slant.serve.summary import SENTENCE_VOICES, SPAN_VOICES, Tally, summarise
+from slant.serve.published import READ_VERSIONS, SCHEMA_ID, SCHEMA_VERSION, annotation_schema, conform
+from slant.serve.summary import Tally, TargetSummary, summarise
 
-__all__ = ["DECIMALS", "READ_VERSIONS", "SCHEMA_ID", "SCHEMA_VERSION", "annotation_from_json", "annotation_schema", "annotation_to_json"]
-
-SCHEMA_VERSION = 2
-#: What `annotation_from_json` reads.
-READ_VERSIONS = (1, 2)
-SCHEMA_ID = f"urn:slant:annotation:{SCHEMA_VERSION}"
-
-_OFFSET = {"type": "integer", "minimum": 0}
-_OFFSET_OR_NULL = {"type": ["integer", "null"], "minimum": 0}
-_COUNT = {"type": "integer", "minimum": 0}
-_PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1}
-_SPAN_VOICE = {"enum": [*SPAN_VOICES, None], "description": "Whether it stands in direct speech; null where nobody told."}
-_VOICE = {
-    "enum": [*SENTENCE_VOICES, None],
-    "description": "Whose words: the author's (speech reported without quotation marks too), all a quotation, or both; null where nobody told.",
-}
-
-
-def _object(description: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """A JSON schema of an object that has these properties, all of them and no others."""
-    return {
-        "type": "object",
-        "description": description,
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-_SPAN = _object(
-    "A stretch of loaded words.",
-    {
-        "start": _OFFSET,
-        "end": _OFFSET,
-        "text": {"type": "string", "minLength": 1},
-        "probability": _PROBABILITY | {"description": "The mean of its words' probabilities of being loaded."},
-        "voice": _SPAN_VOICE,
-        "speaker": {"type": ["string", "null"], "description": "Whose direct speech it is, where the document names them."},
-    },
-)
-_STANCE = _object(
-    "The stance of a sentence towards a target it names.",
-    {
-        "target": {"type": "string"},
-        "start": _OFFSET_OR_NULL | {"description": "Where the target is mentioned."},
-        "end": _OFFSET_OR_NULL,
-        "label": {"enum": list(STANCE.labels)},
-        "probabilities": _object("One for each label.", dict.fromkeys(STANCE.labels, _PROBABILITY)),
-    },
-)
-_LABEL = _object(
-    "Whether the sentence is loaded.",
-    {
-        "label": {"enum": list(LOADED.labels)},
-        "probability": _PROBABILITY | {"description": "Of `loaded`, whatever the label."},
-        "abstained": {"type": "boolean"},
-    },
-)
-_SENTENCE = _object(
-    "A sentence, in reading order.",
-    {
-        "start": _OFFSET,
-        "end": _OFFSET,
-        "text": {"type": "string", "minLength": 1},
-        "voice": _VOICE,
-        "speaker": {"type": ["string", "null"], "description": "Who speaks, or is reported, as the document names them."},
-        "speaker_start": _OFFSET_OR_NULL | {"description": "Where the document names the speaker; in another sentence, it may be."},
-        "speaker_end": _OFFSET_OR_NULL,
-        "loaded": _LABEL,
-        "spans": {"type": "array", "items": _SPAN},
-        "stance": {"type": "array", "items": _STANCE},
-        "truncated": {"type": "boolean", "description": "The model did not read the sentence to its end."},
-    },
-)
-_TALLY = _object(
-    "Sentences of one voice.",
-    {
-        "sentences": _COUNT,
-        "loaded": _COUNT | {"description": "Judged loaded, and not abstained from."},
-        "abstained": _COUNT,
-        "loaded_rate": {"type": ["number", "null"], "minimum": 0, "maximum": 1, "description": "loaded / sentences; null without sentences."},
-    },
-)
-_WORD = _object("A loaded span.", {"sentence": _OFFSET | {"description": "The index of its sentence."}} | _SPAN["properties"])
-_SUMMARY = _object(
-    "The document in numbers: all that follows from its sentences. A voice that nobody told is counted under `all` alone.",
-    {
-        "sentences": _object("By the sentence's voice.", dict.fromkeys(("all", *SENTENCE_VOICES), _TALLY)),
-        "spans": _object("The number of loaded spans, by the span's voice.", dict.fromkeys(("all", *SPAN_VOICES), _COUNT)),
-        "words": {"type": "array", "items": _WORD, "description": "The loaded spans, the most probable first."},
-    },
-)
-# A later bundle may say more of itself: readers of this version pass over it.
-_BUNDLE = {
-    "type": "object",
-    "description": "What said it.",
-    "properties": {
-        "id": {"type": "string"},
-        "task": {"enum": list(TASKS)},
-        "package_version": {"type": "string"},
-        "threshold": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
-        "word_threshold": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
-        "corpus": {"type": ["string", "null"]},
-    },
-    "required": ["id", "task", "package_version", "threshold", "word_threshold", "corpus"],
-}
-_SCHEMA = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "$id": SCHEMA_ID,
-    "title": "Slant annotation",
-} | _object(
-    "What Slant says of one document. Offsets are half-open and count Unicode code points of the document as it was given.",
-    {
-        "schema_version": {"const": SCHEMA_VERSION},
-        "bundles": {"type": "array", "items": _BUNDLE},
-        "sentences": {"type": "array", "items": _SENTENCE},
-        "summary": _SUMMARY,
-    },
-)
-
-
-def _first_version() -> dict[str, Any]:
-    """The schema of version 1, which told no voices: the present one without what came after."""
-    schema = copy.deepcopy(_SCHEMA)
-    sentence = schema["properties"]["sentences"]["items"]
-    span = sentence["properties"]["spans"]["items"]
-    for part, later in ((schema, ["summary"]), (sentence, ["speaker_start", "speaker_end"]), (span, ["speaker"])):
-        for key in later:
-            del part["properties"][key]
-            part["required"].remove(key)
-    voice = {"enum": ["author", "quoted", None], "description": "Who speaks; null where the bundle does not tell."}
-    sentence["properties"] |= {"voice": voice, "speaker": {"type": ["string", "null"]}}
-    span["properties"] |= {"voice": voice}
-    schema["properties"]["schema_version"]["const"] = 1
-    return schema | {"$id": "urn:slant:annotation:1"}
-
-
-_SCHEMAS = {1: _first_version(), SCHEMA_VERSION: _SCHEMA}
-
-
-def annotation_schema(version: int = SCHEMA_VERSION) -> dict[str, Any]:
-    """The JSON schema (draft 2020-12) of `annotation_to_json`'s result, or that of an older one of READ_VERSIONS; a copy of your own."""
-    return copy.deepcopy(_SCHEMAS[version])
+__all__ = [
+    "DECIMALS",
+    "READ_VERSIONS",
+    "SCHEMA_ID",
+    "SCHEMA_VERSION",
+    "annotation_from_json",
+    "annotation_schema",
+    "annotation_to_json",
+    "sentence_to_json",
+]
 
 
 def annotation_to_json(annotation: Annotation) -> dict[str, Any]:
@@ -163,32 +31,14 @@ def annotation_to_json(annotation: Annotation) -> dict[str, Any]:
     return {
         "schema_version": annotation.schema_version,
         "bundles": copy.deepcopy(annotation.bundles),
-        "sentences": [_sentence_to_json(sentence) for sentence in annotation.sentences],
+        "targets": [{"name": target.name, "aliases": list(target.aliases), "mentions": target.mentions} for target in annotation.targets],
+        "sentences": [sentence_to_json(sentence) for sentence in annotation.sentences],
         "summary": _summary_to_json(annotation),
     }
 
 
-def annotation_from_json(data: object) -> Annotation:
-    """The annotation that JSON values tell of: the inverse of `annotation_to_json`, but for rounded probabilities.
-
-    A document of version 1 gives an annotation of the present version, with the voices it has: none, as a rule. The summary is not
-    kept: it follows from the sentences. Raises DataError, naming the place (as in `sentences[2].spans[0].start`), for anything that
-    the schema of the document's version does not allow. Needs no JSON-schema library.
-    """
-    document: Any = data
-    version = document.get("schema_version") if isinstance(document, Mapping) else SCHEMA_VERSION
-    if type(version) is not int or version not in READ_VERSIONS:
-        problem = f"schema_version {reprlib.repr(version)} is not {' or '.join(map(str, READ_VERSIONS))}"
-        raise DataError(problem, where="annotation", remedy="Read it with the version of slant that wrote it")
-    _conform(document, _SCHEMAS[version], "annotation")
-    return Annotation(
-        sentences=[_sentence_from_json(sentence) for sentence in document["sentences"]],
-        bundles=[copy.deepcopy(bundle) for bundle in document["bundles"]],
-        schema_version=SCHEMA_VERSION,
-    )
-
-
-def _sentence_to_json(sentence: AnnotatedSentence) -> dict[str, Any]:
+def sentence_to_json(sentence: AnnotatedSentence) -> dict[str, Any]:
+    """A sentence, of a document or scored alone, as an item of the schema's `sentences`; offsets are those of what it was cut from."""
     return {
         "start": sentence.start,
         "end": sentence.end,
@@ -199,7 +49,7 @@ def _sentence_to_json(sentence: AnnotatedSentence) -> dict[str, Any]:
         "speaker_end": sentence.speaker_end,
         "loaded": {
             "label": sentence.loaded.label,
-            "probability": round(float(sentence.loaded.probability), DECIMALS),
+            "probability": _rounded(sentence.loaded.probability),
             "abstained": bool(sentence.loaded.abstained),
         },
         "spans": [_span_to_json(span) for span in sentence.spans],
@@ -208,91 +58,93 @@ def _sentence_to_json(sentence: AnnotatedSentence) -> dict[str, Any]:
     }
 
 
+def annotation_from_json(data: object) -> Annotation:
+    """The annotation that JSON values tell of: the inverse of `annotation_to_json`, but for rounded probabilities.
+
+    A document of an older version gives an annotation of the present one. One of version 1 has the voices it has: none, as a rule. In
+    one of version 1 or 2 nothing is abstained from, and the targets are those its stances name. The summary is not kept: it
+    follows from the rest. Raises DataError, naming the place (as in `sentences[2].spans[0].start`), for anything that
+    the schema of the document's version does not allow. Needs no JSON-schema library.
+    """
+    document: Any = data
+    version = document.get("schema_version") if isinstance(document, Mapping) else SCHEMA_VERSION
+    if type(version) is not int or version not in READ_VERSIONS:
+        known = f"{', '.join(map(str, READ_VERSIONS[:-1]))} or {READ_VERSIONS[-1]}"
+        problem = f"schema_version {reprlib.repr(version)} is not {known}"
+        raise DataError(problem, where="annotation", remedy="Read it with the version of slant that wrote it")
+    conform(document, version)
+    sentences = [_sentence_from_json(sentence) for sentence in document["sentences"]]
+    if version < 3:
+        named = Counter(stance.target for sentence in sentences for stance in sentence.stance)
+        targets = [AnnotatedTarget(name, [], mentions) for name, mentions in named.items()]
+    else:
+        targets = [AnnotatedTarget(**(target | {"aliases": list(target["aliases"])})) for target in document["targets"]]
+    return Annotation(
+        sentences=sentences,
+        bundles=[copy.deepcopy(bundle) for bundle in document["bundles"]],
+        schema_version=SCHEMA_VERSION,
+        targets=targets,
+    )
+
+
+def _rounded(number: float) -> float:
+    return round(float(number), DECIMALS)
+
+
 def _span_to_json(span: AnnotatedSpan) -> dict[str, Any]:
     return {
         "start": span.start,
         "end": span.end,
         "text": span.text,
-        "probability": round(float(span.probability), DECIMALS),
+        "probability": _rounded(span.probability),
         "voice": span.voice,
         "speaker": span.speaker,
+    }
+
+
+def _stance_to_json(stance: AnnotatedStance) -> dict[str, Any]:
+    return {
+        "target": stance.target,
+        "start": stance.start,
+        "end": stance.end,
+        "label": stance.label,
+        "probabilities": {label: _rounded(p) for label, p in stance.probabilities.items()},
+        "abstained": bool(stance.abstained),
     }
 
 
 def _summary_to_json(annotation: Annotation) -> dict[str, Any]:
     summary = summarise(annotation)
     return {
-        "sentences": {voice: _tally_to_json(tally) for voice, tally in summary.sentences.items()},
+        "sentences": _tallies_to_json(summary.sentences),
         "spans": dict(summary.spans),
         "words": [{"sentence": index} | _span_to_json(span) for span, index in summary.words],
+        "targets": [_target_to_json(about) for about in summary.targets],
     }
 
 
-def _tally_to_json(tally: Tally) -> dict[str, Any]:
-    rate = tally.loaded_rate
-    counts = {"sentences": tally.sentences, "loaded": tally.loaded, "abstained": tally.abstained}
-    return counts | {"loaded_rate": None if rate is None else round(rate, DECIMALS)}
+def _target_to_json(about: TargetSummary) -> dict[str, Any]:
+    return {
+        "name": about.target.name,
+        "stance": {voice: dict(counts) for voice, counts in about.stance.items()},
+        "loaded": _tallies_to_json(about.loaded),
+        "words": list(about.words),
+    }
 
 
-def _stance_to_json(stance: dict[str, Any]) -> dict[str, Any]:
-    rounded = {label: round(float(p), DECIMALS) for label, p in stance["probabilities"].items()}
-    return stance | {"probabilities": rounded}
+def _tallies_to_json(tallies: Mapping[str, Tally]) -> dict[str, Any]:
+    def told(tally: Tally) -> dict[str, Any]:
+        rate = tally.loaded_rate
+        counts = {"sentences": tally.sentences, "loaded": tally.loaded, "abstained": tally.abstained}
+        return counts | {"loaded_rate": None if rate is None else _rounded(rate)}
+
+    return {voice: told(tally) for voice, tally in tallies.items()}
 
 
 def _sentence_from_json(data: dict[str, Any]) -> AnnotatedSentence:
     own = {
         "loaded": Label(**data["loaded"]),
         "spans": [AnnotatedSpan(**span) for span in data["spans"]],
-        "stance": copy.deepcopy(data["stance"]),
+        "stance": [AnnotatedStance(**(stance | {"probabilities": dict(stance["probabilities"])})) for stance in data["stance"]],
     }
     return AnnotatedSentence(**(data | own))
-
-
-_TYPES: dict[str, tuple[type, ...]] = {
-    "object": (dict,),
-    "array": (list,),
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "null": (type(None),),
-}
-
-
-def _conform(value: Any, schema: dict[str, Any], where: str) -> None:
-    """Raise DataError where `value` breaks `schema`: the keywords that `_SCHEMA` uses, so that what is published is what is kept.
-
-    Stricter than the standard in two things: 3.0 is no integer (offsets must slice), and NaN is no probability.
-    """
-    if problem := _breach(value, schema):
-        raise DataError(problem, where=where, remedy="Compare it with slant.serve.schema.annotation_schema()")
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if key in schema.get("properties", {}):
-                _conform(item, schema["properties"][key], f"{where}.{key}")
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            _conform(item, schema["items"], f"{where}[{index}]")
-
-
-def _breach(value: Any, schema: dict[str, Any]) -> str:
-    """What is wrong with `value` itself, its items and properties left aside; "" where nothing is."""
-    if "const" in schema and (isinstance(value, bool) or value != schema["const"]):
-        return f"must be {schema['const']!r}, not {reprlib.repr(value)}"
-    if "enum" in schema and value not in schema["enum"]:
-        return f"must be one of {schema['enum']}, not {reprlib.repr(value)}"
-    if "type" in schema:
-        names = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-        # bool is a kind of int to Python, not to JSON.
-        if not any(isinstance(value, _TYPES[name]) and (name == "boolean" or not isinstance(value, bool)) for name in names):
-            return f"must be {' or '.join(names)}, not {type(value).__name__}"
-    if isinstance(value, int | float) and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
-        return f"{value} lies outside [{schema.get('minimum', '')}, {schema.get('maximum', '')}]"
-    if isinstance(value, str) and len(value) < schema.get("minLength", 0):
-        return "must not be empty"
-    if isinstance(value, dict):
-        if missing := [key for key in schema.get("required", ()) if key not in value]:
-            return f"{missing[0]!r} is missing"
-        if schema.get("additionalProperties") is False and (strange := [key for key in value if key not in schema["properties"]]):
-            return f"has an unknown key {strange[0]!r}"
-    return ""
