@@ -1,13 +1,13 @@
 """The metrics of a predictions table, by what they judge: sentences, words, spans. Each is a function of group weights.
 
 A family's `compute(weights, limit)` gives each metric in each of R resamples from weights `(R, G)`, so that the value itself is
-the same code with one row of ones.
+the same code with one row of ones. It is made of sums over groups and of rankings, which a comparison takes by themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -34,9 +34,19 @@ from slant.metrics import (
     word_gold,
 )
 
-__all__ = ["Family", "metric_families"]
+__all__ = ["Family", "Ranking", "metric_families"]
 
 Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """A metric of the order in which scores put units: n scores, n golds, and n numbers of the groups that the units are of."""
+
+    metric: Callable[[Floats, Floats], Floats]
+    scores: Floats
+    positive: npt.NDArray[np.bool_]
+    groups: Ints
 
 
 @dataclass(frozen=True)
@@ -47,15 +57,27 @@ class Family:
         names: the metrics, in the order of their reporting.
         units: how many rows, or words, they judge.
         groups: the names of the groups those units come from, sorted; the columns of `weights`.
-        compute: weights `(R, G)` and a limit of ranking bins (None: exact) to each metric's values `(R,)`, NaN where undefined.
+        statistics: what each group adds, `(G, S)`.
+        measure: their weighted sums `(R, S)` to metrics `(R,)`, NaN where undefined.
+        rankings: by metric, one or several whose mean it is; NaN where undefined.
         undefined: why a metric may be undefined, by its name.
     """
 
     names: tuple[str, ...]
     units: int
     groups: tuple[str, ...]
-    compute: Callable[[Weights, int | None], dict[str, Floats]]
-    undefined: dict[str, str]
+    statistics: Floats
+    measure: Callable[[Floats], dict[str, Floats]]
+    undefined: dict[str, str] = field(default_factory=dict)
+    rankings: dict[str, tuple[Ranking, ...]] = field(default_factory=dict)
+
+    def compute(self, weights: Weights, limit: int | None) -> dict[str, Floats]:
+        """Each metric's values `(R,)` from weights `(R, G)` and a limit of ranking bins (None: exact)."""
+        values = self.measure(weights.astype(np.float64) @ self.statistics)
+        for name, parts in self.rankings.items():
+            each = [ranking_samples(part.metric, part.scores, part.positive, part.groups, weights, limit=limit) for part in parts]
+            values[name] = np.mean(each, axis=0)
+        return values
 
 
 def metric_families(predictions: Predictions) -> list[Family]:
@@ -97,25 +119,26 @@ def _sentences(predictions: Predictions) -> Family:
     )
     ranked = [labels.index(task.positive)] if task.positive else list(range(k))
 
-    def compute(weights: Weights, limit: int | None) -> dict[str, Floats]:
-        totals = weights.astype(np.float64) @ statistics
+    def measure(totals: Floats) -> dict[str, Floats]:
         counts = totals[:, : k * k].reshape(-1, k, k)
         n = counts.sum((1, 2))
         per_class = f1_per_class(counts)
-        areas = [ranking_samples(auroc_from_histograms, probabilities[:, label], gold == label, groups, weights, limit=limit) for label in ranked]
         values = {"accuracy": accuracy(counts), "macro_f1": f1_macro(counts), "weighted_f1": f1_weighted(counts)}
         values |= {f"f1_{label}": per_class[:, index] for index, label in enumerate(labels)}
         if {"favor", "against"} <= set(labels):
             values["f_avg_pooled"] = f_avg_pooled(counts, favor=labels.index("favor"), against=labels.index("against"))
-        values |= {"mcc": mcc(counts), "auroc": np.mean(areas, axis=0), "brier": totals[:, -1] / n}
+        values |= {"mcc": mcc(counts), "brier": totals[:, -1] / n}
         return values | {"ece": np.abs(totals[:, k * k : -1]).sum(1) / n}
+
+    areas = tuple(Ranking(auroc_from_histograms, probabilities[:, label], gold == label, groups) for label in ranked)
 
     present = {labels[index] for index in np.unique(gold)}
     absent = [label for label in labels if label not in present]
     reason = f"no gold row is labelled {' or '.join(absent)}" if absent else ""
     names_of_metrics = ("accuracy", "macro_f1", "weighted_f1", *(f"f1_{label}" for label in labels))
     names_of_metrics += ("f_avg_pooled",) if {"favor", "against"} <= set(labels) else ()
-    return Family((*names_of_metrics, "mcc", "auroc", "brier", "ece"), len(rows), names, compute, {"auroc": reason})
+    named = (*names_of_metrics, "mcc", "auroc", "brier", "ece")
+    return Family(named, len(rows), names, statistics, measure, {"auroc": reason}, {"auroc": areas})
 
 
 #: With more targets than this a score for each says nothing.
@@ -141,29 +164,26 @@ def _targets(predictions: Predictions) -> list[Family]:
         cells = (number * k + chosen.label_index("gold")) * k + chosen.label_index("pred")
         return groups_named, _sums(groups, len(groups_named), bins=cells, n_bins=len(targets) * k * k)
 
-    def counted(weights: Weights, statistics: Floats, n: int) -> Floats:
-        return np.asarray((weights.astype(np.float64) @ statistics).reshape(-1, n, k, k))
-
     def mean_family() -> Family:
         chosen = rows.select(np.array([target is not None for target in rows.column("target").tolist()]))
         groups, statistics = judged(chosen, names)
 
-        def compute(weights: Weights, limit: int | None) -> dict[str, Floats]:
-            counts = counted(weights, statistics, len(names))
+        def measure(totals: Floats) -> dict[str, Floats]:
+            counts = totals.reshape(-1, len(names), k, k)
             each = [f_avg_pooled(counts[:, i], favor=favor, against=against) for i in range(len(names))]
             return {"f_avg_mean_over_targets": np.mean(each, axis=0)}
 
-        return Family(("f_avg_mean_over_targets",), len(chosen), groups, compute, {})
+        return Family(("f_avg_mean_over_targets",), len(chosen), groups, statistics, measure)
 
     def one_family(name: str) -> Family:
         chosen = rows.select(rows.column("target") == name)
         groups, statistics = judged(chosen, [name])
 
-        def compute(weights: Weights, limit: int | None) -> dict[str, Floats]:
-            counts = counted(weights, statistics, 1)[:, 0]
+        def measure(totals: Floats) -> dict[str, Floats]:
+            counts = totals.reshape(-1, k, k)
             return {f"f_avg/{name}": f_avg_pooled(counts, favor=favor, against=against), f"macro_f1/{name}": f1_macro(counts)}
 
-        return Family((f"f_avg/{name}", f"macro_f1/{name}"), len(chosen), groups, compute, {})
+        return Family((f"f_avg/{name}", f"macro_f1/{name}"), len(chosen), groups, statistics, measure)
 
     return [mean_family(), *(one_family(name) for name in names)]
 
@@ -172,11 +192,10 @@ def _coverage(predictions: Predictions) -> Family:
     names, groups = _grouped(predictions)
     statistics = np.hstack([_sums(groups, len(names), (~predictions.column("abstained")).astype(np.float64)), _sums(groups, len(names))])
 
-    def compute(weights: Weights, limit: int | None) -> dict[str, Floats]:
-        totals = weights.astype(np.float64) @ statistics
+    def measure(totals: Floats) -> dict[str, Floats]:
         return {"coverage": totals[:, 0] / totals[:, 1]}
 
-    return Family(("coverage",), len(predictions), names, compute, {})
+    return Family(("coverage",), len(predictions), names, statistics, measure)
 
 
 def _list_lengths(predictions: Predictions, name: str) -> Ints:
@@ -207,13 +226,13 @@ def _words(predictions: Predictions) -> Family:
     groups = np.repeat(row_groups, counts)
     statistics = np.hstack([_sums(groups, len(names), side.astype(np.float64)) for side in (gold & pred, pred, gold)])
 
-    def compute(weights: Weights, limit: int | None) -> dict[str, Floats]:
-        precision, recall, f1 = precision_recall_f1(*(weights.astype(np.float64) @ statistics).T)
-        ap = ranking_samples(average_precision_from_histograms, scores, gold, groups, weights, limit=limit)
-        return {"word_f1": f1, "word_precision": precision, "word_recall": recall, "word_ap": ap}
+    def measure(totals: Floats) -> dict[str, Floats]:
+        precision, recall, f1 = precision_recall_f1(*totals.T)
+        return {"word_f1": f1, "word_precision": precision, "word_recall": recall}
 
-    reasons = {"word_ap": "no word lies in a gold span"}
-    return Family(("word_f1", "word_precision", "word_recall", "word_ap"), len(scores), names, compute, reasons)
+    named = ("word_f1", "word_precision", "word_recall", "word_ap")
+    ranking = Ranking(average_precision_from_histograms, scores, gold, groups)
+    return Family(named, len(scores), names, statistics, measure, {"word_ap": "no word lies in a gold span"}, {"word_ap": (ranking,)})
 
 
 def _spans(predictions: Predictions) -> Family:
@@ -225,11 +244,11 @@ def _spans(predictions: Predictions) -> Family:
         columns += [_sums(groups, len(names), covered_share(spans, by)), _sums(groups, len(names))]
     statistics = np.hstack(columns)
 
-    def compute(weights: Weights, limit: int | None) -> dict[str, Floats]:
-        hits_pred, n_pred, hits_gold, n_gold = (weights.astype(np.float64) @ statistics).T
-        precision = np.divide(hits_pred, n_pred, out=np.zeros(len(weights)), where=n_pred > 0)
-        recall = np.divide(hits_gold, n_gold, out=np.zeros(len(weights)), where=n_gold > 0)
+    def measure(totals: Floats) -> dict[str, Floats]:
+        hits_pred, n_pred, hits_gold, n_gold = totals.T
+        precision = np.divide(hits_pred, n_pred, out=np.zeros(len(totals)), where=n_pred > 0)
+        recall = np.divide(hits_gold, n_gold, out=np.zeros(len(totals)), where=n_gold > 0)
         total = precision + recall
-        return {"span_partial_f1": np.divide(2 * precision * recall, total, out=np.zeros(len(weights)), where=total > 0)}
+        return {"span_partial_f1": np.divide(2 * precision * recall, total, out=np.zeros(len(totals)), where=total > 0)}
 
-    return Family(("span_partial_f1",), len(predictions), names, compute, {})
+    return Family(("span_partial_f1",), len(predictions), names, statistics, measure)
