@@ -264,7 +264,20 @@ def fine_tuned_twin() -> str:
     return to_markdown(rows)
 
 
+def review_verdicts() -> str:
+    rows = [["split", "candidate", "against", "metric", "candidate's", "difference", "p, Holm", "detectable", "verdict"]]
+    for split, pairs in _results("10-review").items():
+        for pair in pairs:
+            for row in pair["metrics"]:
+                if row["metric"] in ("macro_f1", "auroc", "brier", "ece"):
+                    difference = f"{row['difference']:+.3f} ({row['lo']:+.3f} to {row['hi']:+.3f})"
+                    numbers = [f"{row['candidate']:.3f}", difference, f"{row['p_adjusted']:.3f}", f"{row['detectable']:.3f}", row["verdict"]]
+                    rows.append([split, pair["candidate"], pair["baseline"], row["metric"], *numbers])
+    return to_markdown(rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "review-verdicts": review_verdicts,
     "fine-tuned-scores": fine_tuned_scores,
     "fine-tuned-cost": fine_tuned_cost,
     "fine-tuned-twin": fine_tuned_twin,

@@ -27,7 +27,8 @@ def file_digest(bundle: Bundle, file: str) -> str:
 def open_session(bundle: Bundle, file: str, threads: int) -> ort.InferenceSession:
     """A session on one of the bundle's graphs; whoever has the same graph open with as many threads shares theirs.
 
-    Raises ValueError for a graph that slant could not have written (`slant.bundle.onnx_graph`), and whatever onnxruntime raises for one it does not take.
+    Raises ValueError for a graph that slant could not have written (`slant.bundle.onnx_graph`), and whatever onnxruntime raises for one that it
+    does not take.
     """
     key = file_digest(bundle, file), threads
     with _LOCK:
