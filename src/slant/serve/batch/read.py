@@ -154,11 +154,21 @@ def _parse(line: bytes) -> dict[str, Any] | str:
     return data if isinstance(data, dict) else "the line is JSON, but no object"
 
 
+@contextlib.contextmanager
+def _long_fields() -> Iterator[None]:
+    """csv's bound on a field is the process's; who else reads CSV here keeps theirs."""
+    before = csv.field_size_limit(MAX_LINE)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
 def _csv(name: str, file: IO[bytes], how: Format, columns: Columns, targets: bool) -> tuple[dict[str, str | None], Iterator[Row | Rejected]]:
     # Bytes that are not UTF-8 pass as lone surrogates, so that only their own row is rejected.
     lines = (line.decode("utf-8", errors="surrogateescape") for line in _lines(file))
-    csv.field_size_limit(MAX_LINE)
-    delimiter, header = _header(name, next(lines, ""), columns.text, _DELIMITERS[how.kind])
+    with _long_fields():
+        delimiter, header = _header(name, next(lines, ""), columns.text, _DELIMITERS[how.kind])
     found = columns.find(header, _called(name), targets=targets)
     places = [None if column is None else header.index(column) for column in found.values()]
 
@@ -167,7 +177,8 @@ def _csv(name: str, file: IO[bytes], how: Format, columns: Columns, targets: boo
         number = 0
         while True:
             try:
-                record = next(reader)
+                with _long_fields():
+                    record = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
