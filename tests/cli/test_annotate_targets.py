@@ -90,7 +90,8 @@ def test_all_views_tell_stances_and_who_does_not_occur(annotate: Run, tmp_path: 
     assert status == 0
     assert err == "slant: the text does not mention Petra Holm, Nobody Else\n"
     assert "not in this text: Petra Holm, Nobody Else" in out and "\nOrlov, 2 mentions\n" in out
-    assert len(re.findall(r"\[(▼ against|○ neutral on|▲ in favor of|\? undecided on) Orlov", " ".join(out.split()))) == 2
+    unwrapped = " ".join(re.sub(r"[▌│]", "", out).split())  # where a line breaks depends on the label's length
+    assert len(re.findall(r"\[(▼ against|○ neutral on|▲ in favor of|\? undecided on) Orlov", unwrapped)) == 2
     page = tmp_path / "page.html"
     status, out, err = annotate(*options, "--html", str(page))
     assert (status, err) == (0, "slant: the text does not mention Petra Holm, Nobody Else\n")
