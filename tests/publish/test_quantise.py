@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 from datasets import Dataset
@@ -49,3 +51,11 @@ def test_equal_encoders_have_equal_graphs(graphs: tuple[Path, Path, Wordpieces])
     again = target.with_name("again.onnx")
     quantise(source, again, wordpieces)
     assert again.read_bytes() == target.read_bytes()
+
+
+def test_it_is_made_of_8_bit_products_and_tables_alone(graphs: tuple[Path, Path, Wordpieces]) -> None:
+    model = onnx.load(graphs[1])
+    kinds = Counter(node.op_type for node in model.graph.node if node.name.startswith("/encoder/"))
+    layers = sum(node.name.endswith("/intermediate/dense/MatMul") for node in onnx.load(graphs[0]).graph.node)
+    assert (kinds["QAttention"], kinds["DynamicQuantizeMatMul"], kinds["MatMul"], kinds["Attention"]) == (layers, 3 * layers, 0, 0)
+    assert not any(tensor.data_type == onnx.TensorProto.FLOAT and np.prod(tensor.dims) > 2000 for tensor in model.graph.initializer)

@@ -6,7 +6,11 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slant.publish.fuse import HEADS
+
 if TYPE_CHECKING:
+    import torch
+
     from slant.models import ExportParts
 
 __all__ = ["INPUTS", "OUTPUTS", "export_onnx"]
@@ -44,4 +48,16 @@ def export_onnx(parts: ExportParts, path: Path) -> tuple[int, int]:
             opset_version=17,
             dynamo=False,
         )
+    _name_heads(parts.module, path)
     return int(sentence.shape[-1]), int(words.shape[-1])
+
+
+def _name_heads(module: torch.nn.Module, path: Path) -> None:
+    """Note in the graph's metadata into how many heads attention is cut, where the encoder says so: the graph's shapes do not tell it plainly."""
+    import onnx
+
+    heads = getattr(getattr(module, "config", None), HEADS, None)
+    if heads:
+        model = onnx.load(path)
+        onnx.helper.set_model_props(model, {HEADS: str(heads)})
+        onnx.save(model, path)

@@ -2,65 +2,203 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from slant.data.corpora.newsroom import load_newsroom
+from slant.publish.fuse import CONTRIB, drop_unused, fuse_attention, skip_identities
 from slant.publish.onnx import OUTPUTS
+from slant.publish.rounding import round_columns, round_rows, smooth
 from slant.text.wordpieces import Wordpieces, pad_pieces
 
 if TYPE_CHECKING:
     import onnx
+    import onnxruntime as ort
 
 __all__ = ["quantise"]
 
-#: So many of the shipped corpus's sentences tell how far the int8 states lie from the fp32 ones.
+#: So many of the shipped corpus's sentences tell how large activations are, and how far the int8 states lie from the fp32 ones.
 _SENTENCES = 200
+#: Products and tables of the encoder; the pooling of its states stays fp32, for its errors would reach the heads undamped.
+_ENCODER = "/encoder/"
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating]
+
+
+@dataclass
+class _Seen:
+    """What a product's inputs were in some texts: each one's greatest magnitude `(d,)`, and `x.T @ x` `(d, d)`."""
+
+    greatest: Floats
+    gram: Floats
 
 
 def quantise(source: Path, target: Path, wordpieces: Wordpieces) -> None:
-    """Write the encoder graph `source` with 8-bit weights, a scale a channel, activations quantised as they come, states mended by a constant.
+    """Write the encoder graph `source` with 8-bit weights, activations quantised as they come, and states mended by a constant.
 
-    Unsigned weights: with signed ones, processors without VNNI saturate, which here doubled the answers that flipped. The pooling
-    of states stays fp32: its errors would reach the heads undamped. What int8 rounds away is no noise alone: on average it moves the states, and
-    with them every answer, one way. That mean is measured on sentences of the shipped corpus and taken off the two outputs ("bias correction",
-    Nagel et al. 2019, Data-Free Quantization, section 4.2). The sentences are the same whatever the model: equal encoders have equal int8 graphs.
+    Each product's inputs are made even before they are rounded, and its weights rounded so that errors make up for each other
+    (`slant.publish.rounding`). What int8 rounds away is no noise alone: on average it moves the states, and with them every answer, one way.
+    That mean is taken off the two outputs ("bias correction", Nagel et al. 2019, Data-Free Quantization, section 4.2). All is measured on the same
+    sentences of the shipped corpus whatever the model, and on one thread: equal encoders have equal int8 graphs.
     """
     import onnx
-    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from threadpoolctl import threadpool_limits
 
-    names = [node.name for node in onnx.load(source, load_external_data=False).graph.node if not node.name.startswith("/encoder/")]
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)  # onnxruntime advises its own pre-processing on the root logger; it changes nothing here
-    try:
-        quantize_dynamic(source, target, per_channel=True, weight_type=QuantType.QUInt8, nodes_to_exclude=names)
-    finally:
-        root.setLevel(level)
     texts = load_newsroom().dataset["text"]
     spread = [texts[i] for i in np.linspace(0, len(texts) - 1, _SENTENCES).astype(int)]
-    means = [_mean_states(path, wordpieces, spread) for path in (source, target)]
-    graph = onnx.load(target)
+    model = onnx.load(source)
+    skip_identities(model)
+    fuse_attention(model)
+    with threadpool_limits(1):
+        seen = _watch(model, wordpieces, spread)
+        _quantise_products(model, seen)
+    _quantise_tables(model)
+    _keep_sums_apart(model)
+    drop_unused(model)
+    if not any(entry.domain == CONTRIB for entry in model.opset_import):
+        model.opset_import.append(onnx.helper.make_opsetid(CONTRIB, 1))
+    means = [_mean_states(_session(each), wordpieces, spread) for each in (onnx.load(source), model)]
     for output, wanted, found in zip(OUTPUTS, *means, strict=True):
-        _add_constant(graph, output, wanted - found)
-    onnx.save(graph, target)
+        _add_constant(model, output, wanted - found)
+    onnx.save(model, target)
 
 
-def _mean_states(path: Path, wordpieces: Wordpieces, texts: Sequence[str]) -> tuple[Floats, Floats]:
-    """The mean sentence state and the mean word state of the texts, each read by itself, as int8 graphs are run."""
+def _session(model: onnx.ModelProto) -> ort.InferenceSession:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def _products(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """The encoder's products with a constant matrix."""
+    constants = {tensor.name for tensor in graph.initializer}
+    return [node for node in graph.node if node.name.startswith(_ENCODER) and node.op_type in _FORMS and node.input[1] in constants]
+
+
+def _watch(model: onnx.ModelProto, wordpieces: Wordpieces, texts: Sequence[str]) -> dict[str, _Seen]:
+    """What goes into each of the encoder's products, by its name in the graph."""
+    import onnx
+
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    names = sorted({node.input[0] for node in _products(watched.graph)} - set(OUTPUTS))
+    watched.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
+    session, rows = _session(watched), dict[str, list[Floats]]()
+    for pieces in wordpieces.encode(texts):
+        for name, found in zip(names, session.run(names, pad_pieces([pieces])), strict=True):
+            rows.setdefault(name, []).append(found.reshape(-1, found.shape[-1]))
+    joined = {name: np.concatenate(rows.pop(name)) for name in names}
+    return {name: _Seen(np.abs(x).max(axis=0), (x.T @ x).astype(np.float64)) for name, x in joined.items()}
+
+
+def _quantise_products(model: onnx.ModelProto, seen: dict[str, _Seen]) -> None:
+    """Put the 8-bit form in every product's place."""
+    from onnx import helper, numpy_helper
+
+    graph = model.graph
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    users: dict[str, list[onnx.NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            users.setdefault(name, []).append(node)
+    forms: dict[str, list[onnx.NodeProto]] = {}
+    for node in _products(graph):
+        inputs, name = seen[node.input[0]], node.name
+        weight = numpy_helper.to_array(constants[node.input[1]])
+        scales = smooth(weight, inputs.greatest)
+        whole, column_scales = round_columns(weight * scales[:, None], inputs.gram / np.outer(scales, scales))
+        _store(graph, name, even=1 / scales, whole=whole, scales=column_scales)
+        even = helper.make_node("Mul", [node.input[0], f"{name}/even"], [f"{name}/input"], name=f"{name}/even")
+        forms[name] = [even, *_FORMS[node.op_type](node, users, constants)]
+    nodes = [each for node in graph.node for each in forms.get(node.name, [node])]
+    # A product that takes its bias along gives what the sum after it gave, which is then no longer needed.
+    given: set[str] = {output for form in forms.values() for node in form for output in node.output}
+    mine = {id(node) for form in forms.values() for node in form}
+    nodes = [node for node in nodes if id(node) in mine or not given.intersection(node.output)]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _store(graph: onnx.GraphProto, name: str, **constants: npt.NDArray[Any]) -> None:
+    """Add constants that are called after the node that uses them."""
+    from onnx import numpy_helper
+
+    graph.initializer.extend(numpy_helper.from_array(values, f"{name}/{part}") for part, values in constants.items())
+
+
+def _matmul(node: onnx.NodeProto, users: dict[str, list[onnx.NodeProto]], constants: dict[str, onnx.TensorProto]) -> list[onnx.NodeProto]:
+    """A product, and the bias that is added to it."""
+    from onnx import helper
+
+    name, after = node.name, users[node.output[0]]
+    bias = [each for each in after[0].input if each in constants] if len(after) == 1 and after[0].op_type == "Add" else []
+    one = bool(bias) and len(constants[bias[0]].dims) == 1
+    inputs = [f"{name}/input", f"{name}/whole", f"{name}/scales", *(["", bias[0]] if one else [])]
+    output = after[0].output[0] if one else node.output[0]
+    return [helper.make_node("DynamicQuantizeMatMul", inputs, [output], name=f"{name}/int8", domain=CONTRIB)]
+
+
+def _attention(node: onnx.NodeProto, _users: dict[str, list[onnx.NodeProto]], constants: dict[str, onnx.TensorProto]) -> list[onnx.NodeProto]:
+    """Attention as `slant.publish.fuse` writes it."""
+    from onnx import helper
+
+    name, heads = node.name, next(attribute.i for attribute in node.attribute if attribute.name == "num_heads")
+    rounded = [f"{name}/rounded", f"{name}/scale", f"{name}/zero"]
+    inputs = [rounded[0], f"{name}/whole", node.input[2], rounded[1], f"{name}/scales", node.input[3], rounded[2]]
+    return [
+        helper.make_node("DynamicQuantizeLinear", [f"{name}/input"], rounded, name=f"{name}/round"),
+        helper.make_node("QAttention", inputs, list(node.output), name=f"{name}/int8", domain=CONTRIB, num_heads=heads),
+    ]
+
+
+_FORMS = {"MatMul": _matmul, "Attention": _attention}
+
+
+def _quantise_tables(model: onnx.ModelProto) -> None:
+    """Embeddings as whole numbers, with a scale a row: half of a small encoder's weight is its table of words."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = model.graph
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        table = constants.get(node.input[0]) if node.op_type == "Gather" and node.name.startswith(_ENCODER) else None
+        if table is None or len(table.dims) != 2 or table.data_type != TensorProto.FLOAT:
+            nodes.append(node)
+            continue
+        name = node.name
+        whole, scales = round_rows(numpy_helper.to_array(table))
+        _store(graph, name, table=whole, scales=scales)
+        nodes += [
+            helper.make_node("Gather", [f"{name}/table", node.input[1]], [f"{name}/whole"], name=f"{name}/rows"),
+            helper.make_node("Cast", [f"{name}/whole"], [f"{name}/cast"], name=f"{name}/cast", to=TensorProto.FLOAT),
+            helper.make_node("Gather", [f"{name}/scales", node.input[1]], [f"{name}/scale"], name=f"{name}/scale"),
+            helper.make_node("Mul", [f"{name}/cast", f"{name}/scale"], list(node.output), name=f"{name}/scaled"),
+        ]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _keep_sums_apart(model: onnx.ModelProto) -> None:
+    """Let onnxruntime not make one operator of a residual sum and the normalisation after it: that one (SkipLayerNormalization) takes five times
+    as long as the two, and it is not made of a `Sum`.
+    """
+    normalised = {node.input[0] for node in model.graph.node if node.op_type == "LayerNormalization"}
+    for node in model.graph.node:
+        if node.op_type == "Add" and node.output[0] in normalised:
+            node.op_type = "Sum"
+
+
+def _mean_states(session: ort.InferenceSession, wordpieces: Wordpieces, texts: Sequence[str]) -> tuple[Floats, Floats]:
+    """The mean sentence state and the mean word state of the texts, each read by itself, as int8 graphs are run."""
     sentences, words = [], []
     for pieces in wordpieces.encode(texts):
         sentence, word = session.run(list(OUTPUTS), pad_pieces([pieces]))
