@@ -6,6 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,9 @@ from slant.records import WordScores
 from slant.serve.answers import Answers, Asked, HeadAnswers, Runtime
 from slant.serve.sessions import open_session
 from slant.text.wordpieces import Pieces, Wordpieces, pad_pieces
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
 
 __all__ = ["open_light"]
 
@@ -50,8 +54,12 @@ class _Work:
     answered: npt.NDArray[np.bool_] | None = None
 
 
-def open_light(bundles: Sequence[Bundle], file: str, threads: int, batch_size: int) -> Runtime:
-    """Bundles that have the same encoder graph, `file` in the first of them, as one runtime. Raises what the libraries raise."""
+def open_light(bundles: Sequence[Bundle], file: str, threads: int, batch_size: int, *, alone: bool) -> Runtime:
+    """Bundles that have the same encoder graph, `file` in the first of them, as one runtime. Raises what the libraries raise.
+
+    Args:
+        alone: the graph reads each sentence by itself, and only the heads answer for a batch.
+    """
     first = bundles[0]
     heads: dict[str, Head] = {name: head for bundle in bundles for name, head in bundle.manifest.heads.items()}
     tensors = {name: found for bundle in bundles for name, found in read_heads(bundle.folder, bundle.manifest, bundle.where).items()}
@@ -68,7 +76,7 @@ def open_light(bundles: Sequence[Bundle], file: str, threads: int, batch_size: i
         for start in track(batches, len(batches), says) if says else batches:
             rows = by_length[start : start + batch_size]
             mine = [pieces[i] for i in rows]
-            sentence, words = session.run(list(_OUTPUTS), pad_pieces(mine))
+            sentence, words = _read_alone(session, mine) if alone else session.run(list(_OUTPUTS), pad_pieces(mine))
             if sentence.shape != (len(rows), widths[0]) or words.shape[::2] != (len(rows), widths[1]):
                 raise ValueError(f"it gives states {list(sentence.shape)} and {list(words.shape)}, not {widths[0]} and {widths[1]} wide")
             yield _Batch(rows, mine, sentence, words)
@@ -78,7 +86,7 @@ def open_light(bundles: Sequence[Bundle], file: str, threads: int, batch_size: i
         with lock:
             found = {name: known[name] for name in wanted if name in known}
         new = [name for name in wanted if name not in found]
-        for batch in passes(wordpieces.encode(new)):
+        for batch in passes(wordpieces.encode(new) if new else []):
             found |= {new[row]: state for row, state in zip(batch.rows, batch.sentence, strict=True)}
         with lock:
             if len(known) + len(new) > _NAMES:
@@ -100,6 +108,15 @@ def open_light(bundles: Sequence[Bundle], file: str, threads: int, batch_size: i
         return Answers({name: _answers(head, work[name]) for name, head in heads.items()}, [found.truncated for found in pieces])
 
     return run
+
+
+def _read_alone(session: ort.InferenceSession, pieces: Sequence[Pieces]) -> tuple[Floats, Floats]:
+    """The states of each text in a pass of its own, as one batch would have them; rows past a text's words are zeros."""
+    found = [session.run(list(_OUTPUTS), pad_pieces([each])) for each in pieces]
+    words = np.zeros((len(found), max(words.shape[1] for _, words in found), found[0][1].shape[2]), np.float32)
+    for row, (_, own) in enumerate(found):
+        words[row, : own.shape[1]] = own[0]
+    return np.concatenate([sentence for sentence, _ in found]), words
 
 
 def _begin(head: Head, n: int, m: int, asked: dict[int, list[tuple[int, Asked]]], names: dict[str, Floats]) -> _Work:

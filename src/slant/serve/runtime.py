@@ -29,25 +29,24 @@ def open_runtime(bundles: Bundle | Sequence[Bundle], *, precision: str | None = 
     Args:
         precision: one of each bundle's graphs; its own default when None.
         threads: onnxruntime's threads.
-        batch_size: sentences a pass; they are bucketed by length, and come back in their own order. An int8 graph always takes one.
+        batch_size: sentences a pass; they are bucketed by length, and come back in their own order. An int8 graph takes one a pass, and its
+            heads so many.
 
     Raises BundleError when two bundles have a head of the same name, when there is no such graph, or when it cannot be run here; and so does the
     runtime, for answers that are none.
     """
     several = [bundles] if isinstance(bundles, Bundle) else list(bundles)
     _check_names(several)
-    shared: dict[tuple[str, ...], list[tuple[Bundle, Graph, int]]] = {}
+    shared: dict[tuple[str, ...], list[tuple[Bundle, Graph, bool]]] = {}
     for bundle in several:
         chosen = precision or bundle.manifest.precision
         if chosen not in bundle.manifest.graphs:
             remedy = f"It has: {', '.join(bundle.manifest.graphs)}"
             raise BundleError(f"there is no {chosen} graph", where=bundle.where, remedy=remedy)
         graph = bundle.manifest.graphs[chosen]
-        # Activations get one scale a pass: beside other sentences the same one moved by up to 0.19 and 9 of 256 answers flipped.
-        size = 1 if chosen == "int8" else batch_size
         with _refusing(bundle, f"the graph {graph.file} cannot be loaded"):
-            shared.setdefault(_key(bundle, graph), []).append((bundle, graph, size))
-    parts = [_part([bundle for bundle, _, _ in found], found[0][1], threads, found[0][2]) for found in shared.values()]
+            shared.setdefault(_key(bundle, graph), []).append((bundle, graph, chosen == "int8"))
+    parts = [_part([bundle for bundle, _, _ in found], found[0][1], threads, batch_size, alone=found[0][2]) for found in shared.values()]
 
     def run(sentences: Sequence[str], asked: Sequence[Asked] = ()) -> Answers:
         if not all(isinstance(sentence, str) for sentence in sentences):
@@ -78,14 +77,18 @@ def _key(bundle: Bundle, graph: Graph) -> tuple[str, ...]:
     return (file_digest(bundle, graph.file), file_digest(bundle, TOKENIZER), widths)
 
 
-def _part(bundles: list[Bundle], graph: Graph, threads: int, batch_size: int) -> Runtime:
-    """Bundles of one encoder, or a bundle without one, as a runtime whose faults are BundleErrors."""
+def _part(bundles: list[Bundle], graph: Graph, threads: int, batch_size: int, *, alone: bool) -> Runtime:
+    """Bundles of one encoder, or a bundle without one, as a runtime whose faults are BundleErrors.
+
+    Activations of an int8 graph get one scale a pass. Beside other sentences the same one moved by up to 0.19, and 9 of 256 answers flipped: it
+    is read `alone`.
+    """
     bundle = bundles[0]
     with _refusing(bundle, f"the graph {graph.file} cannot be loaded"):
         if graph.kind == "encoder":
-            inner = open_light(bundles, graph.file, threads, batch_size)
+            inner = open_light(bundles, graph.file, threads, batch_size, alone=alone)
         else:
-            inner = open_whole(bundle, graph.file, graph.kind, threads, batch_size)
+            inner = open_whole(bundle, graph.file, graph.kind, threads, 1 if alone else batch_size)
     labels = {name: (len(head.labels), reads_targets(head.task)) for one in bundles for name, head in one.manifest.heads.items()}
 
     def run(sentences: Sequence[str], asked: Sequence[Asked] = ()) -> Answers:
