@@ -178,7 +178,7 @@ def probe_rates() -> str:
     """A row a kind, a column a run: the pass rate with its interval, and how many cases could be judged where not all were."""
     runs = _results("07-probe")["runs"]
     kinds = {(row["task"], row["kind"]): row for run in runs.values() for row in run["kinds"]}
-    rows = [["kind", *runs, "cases", "published"]]
+    rows = [["kind", *runs, "cases"]]
     for task in ("loaded", "stance"):
         for kind in [kind for its, kind in kinds if its == task]:
             cells = []
@@ -186,8 +186,7 @@ def probe_rates() -> str:
                 row = next((row for row in run["kinds"] if (row["task"], row["kind"]) == (task, kind)), None)
                 part = f", {row['judged']} judged" if row and row["judged"] < row["cases"] else ""
                 cells.append(_span(row, "rate") + part)
-            known = kinds[task, kind]["published"]
-            rows.append([f"{task}: {kind}", *cells, str(kinds[task, kind]["cases"]), "–".join(f"{x:.2f}" for x in known) if known else ""])
+            rows.append([f"{task}: {kind}", *cells, str(kinds[task, kind]["cases"])])
     return to_markdown(rows)
 
 

@@ -83,7 +83,7 @@ def test_the_shipped_suite_runs_on_a_bundle(tiny_bundle: Path, capsys: pytest.Ca
     file = tmp_path / "found.json"
     assert main(["probe", str(tiny_bundle), "--json", str(file), "--worst", "1"]) == 0
     shown = capsys.readouterr().out
-    assert "loaded: injection" in shown and "41%–68%" in shown and "no stance head" in shown and "Worst failures" in shown
+    assert "loaded: injection" in shown and "no stance head" in shown and "Worst failures" in shown
     told = json.loads(file.read_text(encoding="utf-8"))
     assert told["suite"]["name"] == "slant-probes" and len(told["cases"]) == sum(row["cases"] for row in told["kinds"])
     assert all(len(case["items"]) in (1, 2) and case["passed"] in (True, False, None) for case in told["cases"])

@@ -124,6 +124,25 @@ def test_another_seed_or_corpus_is_told_before_anything_is_fitted(
     assert any(note.startswith("data.root was ") and str(less) in note for note in found.notes)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"text": "The council approved another bridge!"}, "1 rows that were tested or selected on have another text, target or label, first 'tiny-"),
+        ({"spans": []}, "the rows that were tested or selected on are the same; a row that is trained on, or marked words, differ"),
+    ],
+)
+def test_a_row_that_changed_is_named_where_the_predictions_have_it(
+    trained: Path, home: Path, tiny_newsroom: Path, tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    rows = [json.loads(line) for line in (tiny_newsroom / "rows.jsonl").read_text(encoding="utf-8").splitlines()]
+    next(row for row in rows if row["spans"]).update(change | ({} if "spans" in change else {"spans": [], "stances": []}))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    found = replay(str(trained), overrides=[f"data.root={tmp_path / 'other'}"])
+    assert not found.same and found.hash_now is None
+    assert found.differences[0].startswith("the corpus fingerprint was") and found.differences[-1].startswith(said)
+
+
 def test_other_versions_and_commits_are_noted(edited: Edit, home: Path) -> None:
     folder = edited(lambda config: None)
     environment = json.loads((folder / "environment.json").read_text())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from slant.cli import main
 from slant.cli.comparison import format_comparison
@@ -61,7 +62,29 @@ def test_folders_need_no_store_and_json_can_go_to_stdout(runs: dict[str, Any], h
     assert main(["compare", *folders, "--json", "-", "--resamples", "100", "--metrics", "macro_f1"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["settings"]["tests"] == 1
+    # A folder is called what its run was called.
+    assert [side["name"] for side in found["sides"]] == ["prior", "words"]
     assert not (home / "mlflow.db").exists()
+
+
+def test_sides_of_one_name_are_told_apart_by_model_then_seed_then_place(runs: dict[str, Any], tmp_path: Path) -> None:
+    def copy(which: str, place: str, **changes: Any) -> str:
+        folder = Path(shutil.copytree(runs[which].folder, tmp_path / place))
+        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")) | changes
+        (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        return str(folder)
+
+    def names(*folders: str) -> list[str]:
+        return [side["name"] for side in review(*folders)["sides"]]
+
+    one, two = copy("prior", "one", name="same"), copy("words", "two", name="same")
+    assert names(one, two) == ["same Prior", "same Linear"]
+    third = copy("words", "third", name="same", seed=7)
+    assert names(one, two, third) == ["same Prior", "same Linear seed 1", "same Linear seed 7"]
+    fourth = copy("words", "fourth", name="same", seed=7)
+    assert names(two, third, fourth) == ["same Linear seed 1", f"same Linear seed 7 ({third})", f"same Linear seed 7 ({fourth})"]
+    (Path(one) / "config.yaml").unlink()
+    assert names(one, two) == ["one", "same"]
 
 
 def test_a_dirty_tree_and_other_versions_are_warned_of(runs: dict[str, Any]) -> None:

@@ -68,12 +68,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _rates(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
     """A row a kind; below it a row a detail, where it has several."""
-    lines = [["kind", "cases", "judged", "pass rate", "95 % interval", "published"]]
+    lines = [["kind", "cases", "judged", "pass rate", "95 % interval"]]
     for row in rows:
-        published = "–".join(f"{bound:.0%}" for bound in row["published"]) if row["published"] else ""
-        lines.append([f"{row['task']}: {row['kind']}", *_cells(row), published])
+        lines.append([f"{row['task']}: {row['kind']}", *_cells(row)])
         if len(row["details"]) > 1:
-            lines += [[f"   {name}", *_cells(detail), ""] for name, detail in row["details"].items()]
+            lines += [[f"   {name}", *_cells(detail)] for name, detail in row["details"].items()]
     return lines
 
 

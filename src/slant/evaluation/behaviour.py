@@ -17,12 +17,10 @@ from slant.data.probes import KINDS, ProbeCase
 from slant.errors import DataError
 from slant.records import ScoreItem
 
-__all__ = ["MARGIN", "PUBLISHED", "Answer", "Outcome", "judge_cases", "rate_interval", "summarise_probes", "worst_failures"]
+__all__ = ["MARGIN", "Answer", "Outcome", "judge_cases", "rate_interval", "summarise_probes", "worst_failures"]
 
 #: A stance score lies in [-1, 1]; it has moved when it moved by this much. A model that does not read the target moves it by 0.
 MARGIN = 0.1
-#: The share of injections on which published systems flip. Their sentences are others: an order of magnitude, no comparison.
-PUBLISHED = {"injection": (0.41, 0.68)}
 _Z = 1.959963984540054
 
 
@@ -107,7 +105,7 @@ def summarise_probes(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """A row for each task and kind, ready for JSON, in the order of KINDS.
 
     `cases`, `bases` (templates and hand-written cases that were judged), `judged`, `passed`, `rate` with `lo` and `hi`
-    (`rate_interval`; null where nothing was judged), `published` ([low, high] or null), and `details`: the same for each detail.
+    (`rate_interval`; null where nothing was judged), and `details`: the same for each detail.
     """
     rows = []
     for task in dict.fromkeys(outcome.case.task for outcome in outcomes):
@@ -118,8 +116,7 @@ def summarise_probes(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
                     name: _rate([outcome for outcome in those if outcome.case.detail == name])
                     for name in sorted({outcome.case.detail for outcome in those})
                 }
-                published = list(PUBLISHED[kind]) if kind in PUBLISHED else None
-                rows.append({"task": task, "kind": kind, **_rate(those), "published": published, "details": details})
+                rows.append({"task": task, "kind": kind, **_rate(those), "details": details})
     return rows
 
 

@@ -127,7 +127,8 @@ def read_predictions(path: str | Path) -> Predictions:
     if not Path(path).is_file():
         raise DataError("there is no such predictions file", where=where, remedy="Check the path, or run the evaluation first")
     try:
-        with Path(path).open("rb") as file:
+        # Arrow's own file, so that none of its threads ever waits for Python's lock: not while the process ends, either.
+        with pa.OSFile(where, "rb") as file:
             table = pq.read_table(file)
     except (pa.ArrowException, OSError) as error:
         problem = f"not a readable Parquet file, perhaps cut short ({str(error).splitlines()[0]})"

@@ -110,11 +110,12 @@ def probe_model(
             problem = f"the model's heads are of {', '.join(sorted(tasks))}, the probes are of {asked}"
             raise ConfigError(problem, where=model, remedy="Name another --suite, --kind or model")
         notes = [f"no {task} head, so its probes were not asked" for task in sorted({case.task for case in wanted} - tasks)]
+        # First, since a table that cannot be read is found out at once, and the model is asked for a while.
+        leaning, by_camp, more = _lean(predictions, camps)
         answers = _ask(opened, cases, precision, threads)
         answered = [case for case in cases if all(item in answers for item in case.items)]
         if len(answered) < len(cases):
             notes.append(f"{len(cases) - len(answered)} cases were not answered: their target was not mentioned, or not read")
-        leaning, by_camp, more = _lean(predictions, camps)
     outcomes = judge_cases(answered, answers)
     return ProbeReport(model, opened.manifest.id, read, summarise_probes(outcomes), outcomes, leaning, by_camp, notes + more)
 

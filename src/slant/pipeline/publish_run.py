@@ -13,8 +13,9 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from slant.bundle import Bundle
-from slant.errors import ConfigError, StorageError
+from slant.errors import BundleError, ConfigError, StorageError
 from slant.files import read_utf8
+from slant.labels import LOADED
 from slant.pipeline.app import configs_folder
 from slant.pipeline.blind import judge_blind, open_blind
 from slant.pipeline.publish_facts import (
@@ -101,7 +102,7 @@ def publish_run(
         requirements: what pip installs where the model is served.
 
     Raises ConfigError for a run, name, gate or override that cannot be used, DataError for a run without predictions or scores, BundleError for
-    a bundle that does not prove itself, StorageError for a store or ledger that fails. Nothing is registered then.
+    a bundle that does not prove itself or has no loaded head, StorageError for a store or ledger that fails. Nothing is registered then.
     """
     check_names(name, alias)
     if override is not None and not override.strip():
@@ -114,6 +115,7 @@ def publish_run(
         desk = _Desk(registry, folder / "ledger.jsonl", Path(scratch), demanded)
         candidates = [open_candidate(run, registry.uri, desk.scratch / str(number)) for number, run in enumerate(runs)]
         opened = open_bundle(candidates, bundle)
+        _check_servable(opened)
         champion = registry.holder(name, alias)
         shown = Published(tuple(candidate.shown for candidate in candidates), name, alias, opened.manifest.id)
         _check_ledger(champion, desk.ledger)
@@ -148,6 +150,14 @@ def read_gate(path: Path) -> Gate:
 def _records_beside(uri: str) -> Path:
     path = uri.removeprefix("sqlite:///") if uri.startswith("sqlite:///") else ""
     return Path(path).absolute().parent / "published" if path else Path("published").absolute()
+
+
+def _check_servable(bundle: Bundle) -> None:
+    """What is registered is served, and an answer holds for each sentence whether it is loaded: found out before a decision is written."""
+    if LOADED.name not in bundle.manifest.heads:
+        problem = f"has no head of the task {LOADED.name!r}, only {', '.join(bundle.manifest.heads)}, and cannot be served alone"
+        remedy = "Merge it with one (slant export RUN_LOADED RUN_STANCE -o FOLDER) and publish both runs with --bundle FOLDER"
+        raise BundleError(problem, where=bundle.where, remedy=remedy)
 
 
 def _check_ledger(champion: Registered | None, ledger: Path) -> None:

@@ -226,11 +226,12 @@ def _facts(run: FoundRun, scores: Mapping[str, Any], predictions: Predictions) -
     made = _environment(run)
     commit = made.get("git_commit") or run.tags.get("slant.git_commit")
     elsewhere = run.tags.get("slant.bundle")
+    recorded = f"{cost['bundle_mb']:.1f} MB" if "bundle_mb" in cost else None
     said = {
         "time": _duration(cost["seconds"]) if "seconds" in cost else None,
         "peak memory": f"{cost['peak_memory_mb']:,.0f} MB" if "peak_memory_mb" in cost else None,
-        "texts encoded anew": f"{cost['encoder_passes']:,.0f}" if "encoder_passes" in cost else None,
-        "bundle": _size(run.folder / "bundle") or (_size(Path(elsewhere)) if elsewhere else None),
+        "texts that an encoder read": f"{cost['encoder_passes']:,.0f}" if "encoder_passes" in cost else None,
+        "bundle": _size(run.folder / "bundle") or (_size(Path(elsewhere)) if elsewhere else None) or recorded,
         "MLflow run": run.run_id or None,
         "Slant version": predictions.meta.package_version,
         "git commit": f"{commit}{' with uncommitted changes' if _dirty(run) else ''}" if commit else None,

@@ -8,11 +8,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from omegaconf import DictConfig
 
+from slant.data import column
 from slant.errors import ConfigError, DataError
 from slant.evaluation import Predictions, make_predictions, predictions_hash, read_predictions, write_predictions
 from slant.labels import get_task
@@ -22,6 +23,9 @@ from slant.pipeline.stored_config import read_stored_config
 from slant.progress import track
 from slant.seeding import seed_everything
 from slant.tracking import environment, fetch_run
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 __all__ = ["ReplayResult", "replay"]
 
@@ -173,13 +177,25 @@ def _predict(cfg: DictConfig, folder: Path, before: Predictions) -> tuple[Predic
         rows = {*zip(before.column("split"), before.column("fold").tolist(), before.column("id"), strict=True)}
         ids = dataset["id"]
         here = {(part, split.fold, ids[i]) for split in splits for part in ("test", "dev") for i in getattr(split, part).tolist()}
-        moved = sorted(rows ^ here)
-        first = f", first {moved[0][2]!r} ({moved[0][0]}, fold {moved[0][1]})" if moved else ""
-        return None, [*different, f"{len(moved):,} rows are tested or selected on by one of the two only{first}"]
+        return None, [*different, _other_rows(sorted(rows ^ here), before, dataset)]
     parts = []
     for split in track(splits, len(splits), "folds") if len(splits) > 1 else splits:
         parts += fit_and_predict(cfg, dataset, split, run_id="rerun")[1]
     return make_predictions(joined(parts), meta, where="the replay"), []
+
+
+def _other_rows(moved: Sequence[tuple[str, int, str]], before: Predictions, dataset: Dataset) -> str:
+    """Which rows make the fingerprints differ, as far as the predictions tell: they hold no row that was trained on only."""
+    if moved:
+        split, fold, row = moved[0]
+        return f"{len(moved):,} rows are tested or selected on by one of the two only, first {row!r} ({split}, fold {fold})"
+    told = ("text", "target", "label")
+    now = dict(zip(column(dataset, "id"), zip(*(column(dataset, name) for name in told), strict=True), strict=True))
+    then = zip(before.column("id"), *(before.column(name) for name in ("text", "target", "gold")), strict=True)
+    changed = sorted({row for row, *held in then if now[row] != tuple(held)})
+    if changed:
+        return f"{len(changed):,} rows that were tested or selected on have another text, target or label, first {changed[0]!r}"
+    return "the rows that were tested or selected on are the same; a row that is trained on, or marked words, differ"
 
 
 def _differing(before: Predictions, now: Predictions) -> list[str]:

@@ -26,9 +26,9 @@ logger = logging.getLogger(__name__)
 #: Where a comparison lies among a run's artefacts.
 COMPARISON_FOLDER = "comparisons"
 #: Keys in which the runs of one side may differ: they are seeds of one configuration, run at other places.
-_OWN = ("seed", "name", "paths.", "tracking.", "publish.", "threads", "launcher", "hydra.")
+_OWN = ("seed", "name", "paths.", "tracking.", "publish.", "threads", "launcher", "hydra.", "evaluation.learning_curve")
 #: Keys in which sides may differ without a reviewer's wanting to know.
-_DULL = ("name", "paths.", "tracking.", "hydra.")
+_DULL = ("name", "paths.", "tracking.", "hydra.", "evaluation.learning_curve")
 
 
 @dataclass(frozen=True)
@@ -104,13 +104,34 @@ def _config(path: Path) -> dict[str, str]:
 
 
 def _names(found: dict[str, list[_Run]]) -> list[str]:
-    """What each side is called: the run's own name, or the group's; with its id where two would be called alike."""
-    names = [runs[0].found.name if len(runs) == 1 and not text.startswith(("experiment:", "sweep:")) else text for text, runs in found.items()]
-    return [name if names.count(name) == 1 else f"{name} ({_short(text, runs[0])})" for name, (text, runs) in zip(names, found.items(), strict=True)]
+    """What each side is called: the run's own name (a folder's is in its configuration), or the group's.
+
+    Where several would be called alike, the model is added, then the seed, then the id or the folder, until they are told apart.
+    """
+    names = []
+    for text, runs in found.items():
+        alone = len(runs) == 1 and not text.startswith(("experiment:", "sweep:"))
+        names.append(_own_name(runs[0]) if alone else text)
+    for more in (_model, _seed, _place):
+        told = [more(text, runs[0]) for text, runs in found.items()]
+        names = [f"{name} {what}".rstrip() if names.count(name) > 1 else name for name, what in zip(names, told, strict=True)]
+    return names
 
 
-def _short(text: str, run: _Run) -> str:
-    return run.found.run_id[:8] or text
+def _own_name(run: _Run) -> str:
+    return run.found.name if run.found.run_id else run.config.get("name", run.found.name)
+
+
+def _model(_: str, run: _Run) -> str:
+    return run.predictions.meta.model
+
+
+def _seed(_: str, run: _Run) -> str:
+    return f"seed {run.config['seed']}" if "seed" in run.config else ""
+
+
+def _place(text: str, run: _Run) -> str:
+    return f"({run.found.run_id[:8] or text})"
 
 
 def _seeds(name: str, runs: list[_Run], warnings: list[str]) -> list[_Run]:

@@ -31,6 +31,8 @@ class EvaluationConfig:
     """The intervals' coverage."""
     floors: dict[str, Any] = field(default_factory=dict)
     """Trivial classifiers, by name, scored on the same rows."""
+    learning_curve: list[float] = field(default_factory=list)
+    """Rising shares of the training rows, as [0.1,0.25,0.5,1.0]: a fit each, judged on dev; none unless asked for."""
 
 
 @dataclass

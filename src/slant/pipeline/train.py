@@ -21,7 +21,9 @@ from slant.evaluation import PredictionsMeta, make_predictions, predictions_hash
 from slant.files import write_atomic
 from slant.labels import get_task
 from slant.models import Classifier
+from slant.models.encoder.passes import passes_so_far
 from slant.pipeline.build import build, target_name
+from slant.pipeline.learning import check_curve, record_curve
 from slant.pipeline.parts import check_components, fit_and_predict, joined, log_config, read_splits, tracked
 from slant.pipeline.predict import Columns, predict_columns
 from slant.progress import track
@@ -45,7 +47,7 @@ class TrainResult:
     """What a run left behind.
 
     Attributes:
-        folder: config.yaml, audit.json, audit.html, quarantine.json, predictions.parquet, floors/, scores.json, bundle/.
+        folder: config.yaml, audit.json, audit.html, quarantine.json, predictions.parquet, floors/, scores.json, learning_curve.json, bundle/.
         scores: as in scores.json.
         bundle: the bundle's folder, or None when publishing was off.
         run_id: MLflow's, or "untracked".
@@ -74,7 +76,7 @@ def train(cfg: DictConfig, folder: Path) -> TrainResult:
     """
     from threadpoolctl import threadpool_limits
 
-    started = time.perf_counter()
+    started, passes = time.perf_counter(), passes_so_far()
     seed_everything(cfg.seed)
     task = get_task(cfg.task.name)
     check_components(cfg)
@@ -90,19 +92,22 @@ def train(cfg: DictConfig, folder: Path) -> TrainResult:
             for name in ("config.yaml", "environment.json"):
                 run.log_artifact(folder / name)
         corpus, dataset, splits, meta = read_splits(cfg, task, folder, run)
+        check_curve(cfg.evaluation.learning_curve, splits)
         tables = _Tables()
         model: Classifier | None = None
         for split in track(splits, len(splits), "folds") if len(splits) > 1 else splits:
             model = _fold(cfg, dataset, split, len(splits) > 1, meta, tables, run)
         assert model is not None
         result = _judge(cfg, folder, tables, meta)
-        scores = result[0] | {"cost": _cost(started)}
+        scores = result[0] | {"cost": _cost(started, passes)}
         bundle = None
         if cfg.publish.enabled and exportable(model):
             bundle = _publish(cfg, folder, corpus, dataset, splits, model, meta, scores)
         elif cfg.publish.enabled:
             logger.info("no bundle: %s has no export", target_name(cfg.model))
-        scores["cost"] = _cost(started)
+        if cfg.evaluation.learning_curve:
+            record_curve(cfg, dataset, splits, meta, folder, run)
+        scores["cost"] = _cost(started, passes, bundle)
         with write_atomic(folder / "scores.json") as part:
             part.write_text(json.dumps(scores, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         if run:
@@ -237,8 +242,13 @@ def _metrics(scores: Mapping[str, Any]) -> dict[str, float]:
     return metrics
 
 
-def _cost(started: float) -> dict[str, float]:
-    """Wall seconds so far, and the greatest resident memory in MB (the kernel counts kilobytes, macOS bytes)."""
+def _cost(started: float, passes: int, bundle: Path | None = None) -> dict[str, float]:
+    """Wall seconds so far, the greatest resident memory in MB (the kernel counts kilobytes, macOS bytes), the texts that an encoder read
+    since `passes` (what the cache held is none; each epoch of training reads them anew), and the bundle's size in MB where there is one.
+    """
     unit = 1e6 if sys.platform == "darwin" else 1e3
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-    return {"seconds": round(time.perf_counter() - started, 2), "peak_memory_mb": round(peak, 1)}
+    cost = {"seconds": round(time.perf_counter() - started, 2), "peak_memory_mb": round(peak, 1), "encoder_passes": passes_so_far() - passes}
+    if bundle:
+        cost["bundle_mb"] = round(sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file()) / 1e6, 3)
+    return cost

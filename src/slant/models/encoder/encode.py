@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from slant.errors import ConfigError, EncoderError
 from slant.models.encoder.cache import StateCache, default_cache_folder, state_key
+from slant.models.encoder.passes import count_passes
 from slant.models.encoder.resolve import EncoderFiles, resolve_encoder
 from slant.progress import track
 from slant.text.wordpieces import Pieces, Wordpieces
@@ -144,6 +145,7 @@ class TextEncoder:
         if self.cache and fresh:
             self.cache.put_many(fresh)
         self.encoded += len(fresh)
+        count_passes(len(fresh))
         fresh.clear()
 
     def _encode(self, pieces: Pieces) -> npt.NDArray[np.float32]:

@@ -22,6 +22,7 @@ from slant.metrics import word_gold
 from slant.models.base import ExportParts, label_indices, require_targets
 from slant.models.encoder import TextEncoder, encoder_record, recorded_encoder
 from slant.models.encoder.cache import default_cache_folder
+from slant.models.encoder.passes import count_passes
 from slant.models.transformer.inputs import Row, collate, length_buckets, pair_rows, text_rows
 from slant.progress import track
 from slant.records import WordScores
@@ -196,6 +197,7 @@ class Transformer:
         import torch
 
         self.network.eval()
+        count_passes(len(rows))
         logits: list[Any] = [None] * len(rows)
         words: list[Floats] = [np.zeros(0)] * len(rows)
         batches = list(length_buckets([len(row.ids) for row in rows], _PREDICT_BATCH, None))

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from slant.errors import ConfigError
+from slant.models.encoder.passes import count_passes
 from slant.models.transformer.checkpoints import Checkpoint, drop_old, read_checkpoint, write_checkpoint
 from slant.models.transformer.inputs import length_buckets
 from slant.progress import track
@@ -147,6 +148,7 @@ def _train_epoch(
         optimizer.zero_grad(set_to_none=True)
         losses.append(float(loss.detach()))
     network.eval()
+    count_passes(len(lengths))
     found = dev_loss()
     state.epoch += 1
     if not state.losses or found < min(state.losses):
