@@ -7,6 +7,7 @@ INSTALLED := $(VENV)/.installed
 export OMP_WAIT_POLICY ?= passive
 export OMP_NUM_THREADS ?= 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
+export ORT_DISABLE_TELEMETRY ?= 1
 
 .PHONY: demo test test-all lint format docs ui install constraints bench clean
 .DEFAULT_GOAL := help

@@ -7,6 +7,7 @@ invented sentences as mappings and as an Example table; `benchmarks` is the fold
 from __future__ import annotations
 
 import json
+import os
 import random
 import socket
 import string
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 #: `tiny_model`, `tiny_bundle`, `broken`.
 pytest_plugins = ["fixtures_bundle", "fixtures_pipeline"]
 
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # some tests open sessions of their own
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::", "", None}
 
 LOADED_WORDS = ("vile", "heroic", "disgraceful", "monstrous", "glorious", "shameful")

@@ -97,6 +97,14 @@ def test_a_baseline_bundle_says_what_it_needs(tiny_dataset: Any, tmp_path: Path)
     assert done.stderr == ""
 
 
+def test_onnxruntime_reports_to_nobody(tiny_bundle: Path, tmp_path: Path) -> None:
+    """Its telemetry, on in the builds that pip installs, begins with files in the user's home."""
+    code = "import os, sys\nfrom slant.cli import main\nos.environ.pop('ORT_DISABLE_TELEMETRY', None)\nos.environ['HOME'] = os.getcwd()\n"
+    done = _python(code + "sys.exit(main(sys.argv[1:]))", "verify", str(tiny_bundle), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
 def test_training_says_what_it_needs(tmp_path: Path) -> None:
     done = _python(HOOK + "from slant.cli import main\nsys.exit(main(['train']))", cwd=tmp_path)
     assert done.returncode == 1

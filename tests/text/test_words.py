@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +62,13 @@ def test_white_space_parts_words(texts: list[str]) -> None:
     apart = [text[start:end] for text in texts for start, end in find_words(text)]
     joined = "\n".join(texts)
     assert [joined[start:end] for start, end in find_words(joined)] == apart
+
+
+def test_the_pattern_means_the_same_in_every_python_3_11() -> None:
+    """Possessive quantifiers and atomic groups over what can backtrack are matched wrongly before 3.11.5 (CPython issue 106052)."""
+    from slant.text.words import _word_pattern
+
+    assert not re.search(r"[*+?}]\+|\(\?>", _word_pattern().pattern)
 
 
 def test_long_runs_are_one_word_or_none() -> None:

@@ -20,7 +20,14 @@ from slant.labels import LOADED, STANCE
 if TYPE_CHECKING:
     from slant.text import Target
 
-__all__ = ["MAX_TARGETS", "add_arguments", "find_bundles", "read_targets", "run", "wants_color"]
+__all__ = [
+    "DEFAULT_BUNDLES", "MAX_TARGETS", "add_arguments", "add_bundle_arguments", "add_key_argument", "find_bundles", "read_targets", "run",
+    "wants_color",
+]  # fmt: skip
+
+_VARIABLE = "SLANT_BUNDLE"
+#: How `find_bundles` finds what was not named, for help.
+DEFAULT_BUNDLES = f"those of {_VARIABLE} ({os.pathsep!r} between them), else the newest below runs/ that marks loaded language"
 
 #: More targets than these are refused: a list of so many is a mistake, and the views tell each of them.
 MAX_TARGETS = 1_000
@@ -31,12 +38,7 @@ _ACTING = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="a text file in UTF-8, or - for standard input")
-    parser.add_argument(
-        "--bundle",
-        "-b",
-        action="append",
-        help="a bundle folder or zip; repeat it to open several; default: SLANT_BUNDLE, else the newest below runs/ that marks loaded language",
-    )
+    add_bundle_arguments(parser)
     parser.add_argument(
         "--target",
         "-t",
@@ -51,6 +53,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1, help="onnxruntime's threads")
 
 
+def add_bundle_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which bundles answer, and who must have signed them: `find_bundles` reads the one, `Annotator.open` the other."""
+    parser.add_argument("--bundle", "-b", action="append", help=f"a bundle folder or zip; repeat it to open several; default: {DEFAULT_BUNDLES}")
+    add_key_argument(parser)
+
+
+def add_key_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--key", metavar="PUB", help="an Ed25519 public key (PEM): answer only from bundles signed by it")
+
+
 def run(args: argparse.Namespace) -> int:
     from slant.serve import Annotator
 
@@ -58,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"--threads is {args.threads}", remedy="Give at least 1")
     targets = None if args.target is None else read_targets(args.target)
     text = decode_utf8(sys.stdin.buffer.read(), "standard input") if args.file == "-" else read_utf8(args.file)
-    annotator = Annotator.open(*find_bundles(args.bundle), precision=args.precision, threads=args.threads)
+    annotator = Annotator.open(*find_bundles(args.bundle), precision=args.precision, threads=args.threads, key=args.key)
     if targets and STANCE.name not in annotator.heads:
         remedy = "Name one with --bundle beside it (slant train experiment=stance/newsroom makes one), or leave --target out"
         raise ConfigError("no bundle here tells stances", where="--target", remedy=remedy)
@@ -122,16 +134,18 @@ def tell_absent(names: Sequence[str]) -> None:
 
 
 def find_bundles(named: Sequence[str] | None) -> list[Path]:
-    """The bundles to use: those named, SLANT_BUNDLE's, or the newest that a run below runs/ wrote whole and that marks loaded language.
+    """The bundles to use: those named, else those of SLANT_BUNDLE with os.pathsep between them, else the newest that a run below runs/ wrote
+    whole and that marks loaded language.
 
     Raises BundleError when there is none.
     """
-    if named or os.environ.get("SLANT_BUNDLE"):
-        return [Path(name) for name in named or [os.environ["SLANT_BUNDLE"]]]
+    if told := named or [name for name in os.environ.get(_VARIABLE, "").split(os.pathsep) if name]:
+        return [Path(name) for name in told]
     runs = Path(os.environ.get("SLANT_HOME", ".")) / "runs"
     found = sorted(runs.rglob("bundle/bundle.json"), key=lambda path: path.stat().st_mtime) if runs.is_dir() else []
     if not found:
-        raise BundleError("no bundle was named and none was found below runs/", remedy="Name one with --bundle, or run: slant demo")
+        remedy = f"Name one on the command line or in {_VARIABLE}, or run: slant demo"
+        raise BundleError("no bundle was named and none was found below runs/", remedy=remedy)
     # A bundle of stances alone answers no annotation; where there is no other, opening it says so.
     return [next(filter(_marks_loaded, reversed(found)), found[-1]).parent]
 

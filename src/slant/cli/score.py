@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from slant.cli.annotate import find_bundles
+from slant.cli.annotate import add_bundle_arguments, find_bundles
 from slant.cli.progress import show_progress
 
 __all__ = ["REJECTED", "add_arguments", "run"]
@@ -14,14 +14,13 @@ __all__ = ["REJECTED", "add_arguments", "run"]
 #: The exit status of a job that is done, with rows that could not be scored.
 REJECTED = 3
 #: Options that are a job's attributes by name.
-_SAME = ("output", "workers", "chunk", "precision", "threads", "resume", "overwrite", "engine", "scheduler")
+_SAME = ("output", "workers", "chunk", "precision", "threads", "resume", "overwrite", "engine", "scheduler", "key")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", help="a .csv, .tsv, .jsonl (all also .gz, .zst) or .parquet file with a sentence a row, or - for JSONL")
     parser.add_argument("--output", "-o", required=True, help="where to write, in the format that its name tells; - for JSONL on standard output")
-    named = "a bundle folder or zip; repeat it to open several; default: SLANT_BUNDLE, else the newest below runs/"
-    parser.add_argument("--bundle", "-b", action="append", help=named)
+    add_bundle_arguments(parser)
     parser.add_argument("--text-column", default="text", metavar="NAME", help="default: text")
     for name in ("id", "target", "target-start", "target-end"):
         parser.add_argument(f"--{name}-column", metavar="NAME", help=f"default: {name.replace('-', '_')}, where there is one")

@@ -8,6 +8,7 @@ import os
 import sys
 from importlib.util import find_spec
 
+from slant.cli.annotate import DEFAULT_BUNDLES, add_key_argument, find_bundles
 from slant.errors import ConfigError
 
 __all__ = ["add_arguments", "run"]
@@ -16,7 +17,9 @@ _TOKEN = "SLANT_TOKEN"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bundles", nargs="+", metavar="bundle", help="a bundle folder or zip; several may answer together")
+    named = f"a bundle folder or zip; several may answer together; default: {DEFAULT_BUNDLES}"
+    parser.add_argument("bundles", nargs="*", metavar="bundle", help=named)
+    add_key_argument(parser)
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on; default: this machine alone, 127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--precision", choices=("fp32", "int8"), help="the bundles' graph to run; default: their own")
@@ -49,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     )
     if settings.token is None and not _is_loopback(args.host):
         print(f"slant: {args.host} can be reached by others, and no token is asked for: set {_TOKEN} to ask for one", file=sys.stderr)
-    annotator = Annotator.open(*args.bundles, precision=args.precision)
+    annotator = Annotator.open(*find_bundles(args.bundles), precision=args.precision, key=args.key)
     shown = f"[{args.host}]" if ":" in args.host else args.host
     print(f"slant: serving on http://{shown}:{args.port}/ until Ctrl-C", file=sys.stderr)
     return 0 if run_server(create_app(annotator, settings), settings, host=args.host, port=args.port) else 1

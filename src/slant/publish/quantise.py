@@ -14,6 +14,7 @@ from slant.data.corpora.newsroom import load_newsroom
 from slant.publish.fuse import CONTRIB, drop_unused, fuse_attention, skip_identities
 from slant.publish.onnx import OUTPUTS
 from slant.publish.rounding import round_columns, round_rows, smooth
+from slant.serve.sessions import open_graph
 from slant.text.wordpieces import Wordpieces, pad_pieces
 
 if TYPE_CHECKING:
@@ -62,19 +63,10 @@ def quantise(source: Path, target: Path, wordpieces: Wordpieces) -> None:
     drop_unused(model)
     if not any(entry.domain == CONTRIB for entry in model.opset_import):
         model.opset_import.append(onnx.helper.make_opsetid(CONTRIB, 1))
-    means = [_mean_states(_session(each), wordpieces, spread) for each in (onnx.load(source), model)]
+    means = [_mean_states(open_graph(each.SerializeToString()), wordpieces, spread) for each in (onnx.load(source), model)]
     for output, wanted, found in zip(OUTPUTS, *means, strict=True):
         _add_constant(model, output, wanted - found)
     onnx.save(model, target)
-
-
-def _session(model: onnx.ModelProto) -> ort.InferenceSession:
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def _products(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
@@ -91,7 +83,7 @@ def _watch(model: onnx.ModelProto, wordpieces: Wordpieces, texts: Sequence[str])
     watched.CopyFrom(model)
     names = sorted({node.input[0] for node in _products(watched.graph)} - set(OUTPUTS))
     watched.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
-    session, rows = _session(watched), dict[str, list[Floats]]()
+    session, rows = open_graph(watched.SerializeToString()), dict[str, list[Floats]]()
     for pieces in wordpieces.encode(texts):
         for name, found in zip(names, session.run(names, pad_pieces([pieces])), strict=True):
             rows.setdefault(name, []).append(found.reshape(-1, found.shape[-1]))

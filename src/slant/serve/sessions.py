@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -13,7 +13,7 @@ from slant.bundle.onnx_graph import check_graph
 if TYPE_CHECKING:
     import onnxruntime as ort
 
-__all__ = ["file_digest", "open_session"]
+__all__ = ["file_digest", "open_graph", "open_session"]
 
 _OPEN: WeakValueDictionary[tuple[str, int], ort.InferenceSession] = WeakValueDictionary()
 _LOCK = threading.Lock()
@@ -34,16 +34,21 @@ def open_session(bundle: Bundle, file: str, threads: int) -> ort.InferenceSessio
     with _LOCK:
         session = _OPEN.get(key)
         if session is None:
-            session = _OPEN[key] = _open(bundle.folder / file, threads)
+            check_graph(bundle.folder / file)
+            session = _OPEN[key] = open_graph(str(bundle.folder / file), threads)
         return session
 
 
-def _open(path: Path, threads: int) -> ort.InferenceSession:
+def open_graph(graph: str | bytes, threads: int = 1) -> ort.InferenceSession:
+    """A session on a graph, by its path or its bytes, that nothing has checked; its library tells nobody of it.
+
+    The builds of onnxruntime that pip installs send telemetry to their maker unless they are told not to before they are loaded.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime as ort
 
-    check_graph(path)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -66,10 +66,6 @@ def _score(annotator: Annotator, rows: list[dict[str, Any]]) -> list[dict[str, A
     return [sentence_to_json(sentence) for sentence in annotator.score(items)]
 
 
-def _spelled(answer: dict[str, Any]) -> str:
-    return json.dumps(answer, ensure_ascii=False)
-
-
 _MODES: dict[str, Callable[[Annotator, list[dict[str, Any]]], list[dict[str, Any]]]] = {"annotate": _annotate, "score": _score}
 _OUTPUTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "object": lambda answer: answer,

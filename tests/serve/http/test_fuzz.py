@@ -23,6 +23,8 @@ def document() -> Iterator[Any]:
     with running(FakeAnnotator(), Settings()) as address:
         loaded = schemathesis.openapi.from_url(f"{address}/openapi.json")
         loaded.config.update(base_url=address)
+        # What breaks the schema may break a limit before it: a list of too many is also a body of too many bytes.
+        loaded.config.checks.negative_data_rejection.expected_statuses = ["400", "413", "415", "422"]
         yield loaded
 
 

@@ -115,6 +115,14 @@ def test_named_targets_are_those_that_are_summed_up(page):
     assert "Not in this text: Nobody Here." in page.inner_text("#notes")
 
 
+def test_an_article_without_a_name_that_recurs_says_so(page):
+    annotate(page, "A vile deed was done. Rain fell on the town.")
+    assert "No stances: no name recurs in this text." in page.inner_text("#notes")
+    assert page.inner_text("#targets-summary") == ""
+    annotate(page, ARTICLE)
+    assert "No stances" not in page.inner_text("#notes")
+
+
 def test_the_sliders_act_on_what_is_shown_and_not_on_the_json(page):
     annotate(page, ARTICLE)
     page.click("#copy")

@@ -9,29 +9,13 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import httpx
 import pytest
+from fixtures_server import free_port, wait_ready
 
 COMMAND = [sys.executable, "-m", "slant", "serve"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_ready(process: subprocess.Popen[str], client: httpx.Client) -> None:
-    while True:
-        assert process.poll() is None, process.communicate()
-        try:
-            if client.get("/readyz").status_code == 200:
-                return
-        except httpx.ConnectError:
-            time.sleep(0.05)
 
 
 def test_on_sigterm_it_answers_what_it_took_in_and_ends_well(tiny_bundle: Path):

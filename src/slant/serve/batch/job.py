@@ -43,6 +43,7 @@ class Job:
         resume: go on with a job that was broken, if one was; else start.
         overwrite: start anew, whatever stands there.
         engine: "local", or "dask" with the cluster at `scheduler`, or else one made on this machine.
+        key: a file with an Ed25519 public key that must have signed each bundle; workers elsewhere find it at the same path.
 
     Raises ConfigError for what cannot be.
     """
@@ -59,6 +60,7 @@ class Job:
     overwrite: bool = False
     engine: str = "local"
     scheduler: str | None = None
+    key: str | None = None
 
     def __post_init__(self) -> None:
         for name, most in (("workers", 1_024), ("chunk", 100_000), ("threads", 1_024)):
@@ -100,7 +102,7 @@ def score_table(job: Job) -> Report:
         named = _named_targets(job.columns)
         with nullcontext() if job.source == STANDARD else open_table(job.source, source, job.columns, targets=bool(named)):
             pass
-        annotator = Annotator.open(*job.bundles, precision=job.precision, threads=job.threads)
+        annotator = Annotator.open(*job.bundles, precision=job.precision, threads=job.threads, key=job.key)
         targets = STANCE.name in annotator.heads
         if named and not targets:
             remedy = "Name one with --bundle, or leave the option out"
@@ -130,7 +132,8 @@ def _named_targets(columns: Columns) -> list[str]:
 def _recipe(job: Job, annotator: Annotator, output: Format, *, stance: bool) -> Recipe:
     paths = tuple(str(Path(path).absolute()) for path in job.bundles)
     ids = tuple(bundle.manifest.id for bundle in annotator.bundles)
-    return Recipe(paths, ids, job.precision, job.threads, output, stance)
+    key = None if job.key is None else str(Path(job.key).absolute())
+    return Recipe(paths, ids, job.precision, job.threads, output, stance, key)
 
 
 def _settings(job: Job, source: Format, recipe: Recipe, found: dict[str, str | None]) -> dict[str, Any]:

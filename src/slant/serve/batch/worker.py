@@ -23,7 +23,8 @@ __all__ = ["Part", "Recipe", "Scorer", "score_anywhere", "score_in_process", "st
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a worker must know to score as every other one does. `ids` are those of the bundles at the paths."""
+    """What a worker must know to score as every other one does. `ids` are those of the bundles at the paths, `key` the file with the public key that
+    signed them."""
 
     bundles: tuple[str, ...]
     ids: tuple[str, ...]
@@ -31,6 +32,7 @@ class Recipe:
     threads: int
     output: Format
     stance: bool
+    key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Scorer:
     @classmethod
     def open(cls, recipe: Recipe, *, replay: bool) -> Scorer:
         """Open the recipe's bundles. Raises BundleError, as when other bundles stand at their paths by now."""
-        annotator = Annotator.open(*recipe.bundles, precision=recipe.precision, threads=recipe.threads, replay=replay)
+        annotator = Annotator.open(*recipe.bundles, precision=recipe.precision, threads=recipe.threads, replay=replay, key=recipe.key)
         found = tuple(bundle.manifest.id for bundle in annotator.bundles)
         if found != recipe.ids:
             problem = f"the worker finds bundle {', '.join(found)}, not {', '.join(recipe.ids)}"

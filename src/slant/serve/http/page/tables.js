@@ -49,6 +49,9 @@ export function renderStrip({ sentences }) {
 
 export function renderNotes({ annotation, sentences, all }) {
   const notes = [];
+  if (!annotation.targets.length && annotation.bundles.some((bundle) => bundle.task === "stance")) {
+    notes.push(make("li", {}, "No stances: no name recurs in this text. Name targets above to ask about them."));
+  }
   const absent = annotation.targets.filter((target) => !target.mentions).map((target) => make("bdi", {}, line(target.name)));
   if (absent.length) notes.push(make("li", {}, "Not in this text: ", ...absent.flatMap((name, index) => (index ? [", ", name] : [name])), "."));
   if (all.abstained) {
