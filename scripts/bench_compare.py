@@ -2,7 +2,7 @@
 
     python scripts/bench_compare.py [--runs 10] [--rows 4000] [--resamples 2000]
 
-Prints one JSON line: the sizes, the seconds, and the peak memory in MB.
+Writes experiments/10-review/speed.json and prints it: the sizes, the seconds, and the peak memory in MB.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ import argparse
 import json
 import resource
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from slant.evaluation import Predictions, PredictionsMeta, make_predictions
 from slant.evaluation.comparison import compare
+from slant.files import write_atomic
 from slant.labels import LOADED
 
+TARGET = Path(__file__).parents[1] / "experiments" / "10-review" / "speed.json"
 WORDS_A_ROW = 25
 
 
@@ -87,6 +90,8 @@ def main() -> None:
         "seconds": round(seconds, 2),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
+    with write_atomic(TARGET) as part:
+        part.write_text(json.dumps(line, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(line))
 
 

@@ -1,10 +1,11 @@
 """Measure a bundle's runtime against `transformers.pipeline("text-classification")` with the same encoder and sentences, in one run.
 
-    python scripts/bench_serve.py BUNDLE PTC_FOLDER [--sentences 2000] [--single 200] [--rounds 3]
+    python scripts/bench_serve.py BUNDLE PTC_FOLDER [--sentences 2000] [--single 200] [--rounds 3] [--held-out RUN_FOLDER]
 
 One thread each. Rounds are interleaved, so that a busy moment hits all alike; ratios are what counts. The pipeline has a classification head of
 random weights, which costs as much as a trained one. Also measured, in fresh
-processes: seconds from the start to the first annotation, and peak memory. Writes experiments/08-serve/runtime.json.
+processes: seconds from the start to the first annotation, and peak memory. With --held-out, the folder of a run whose split is a single
+holdout, its bundle answers the run's test rows in each precision. Writes experiments/08-serve/runtime.json.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ import numpy as np
 from slant.bundle import read_bundle
 from slant.data import column
 from slant.data.corpora.ptc import load_ptc
+from slant.evaluation import read_predictions
 from slant.files import write_atomic
+from slant.metrics import confusion_counts, f1_macro
 from slant.models.encoder import resolve_encoder
 from slant.serve import Annotator
 
@@ -65,6 +68,20 @@ def cold_start(bundle: Path, precision: str, runs: int) -> dict[str, float]:
     return {"seconds": round(median(seconds), 2), "peak_mb": round(max(memory))}
 
 
+def judge(run: Path) -> dict[str, Any]:
+    """Macro F1 of the run's bundle on the rows that neither it nor its thresholds have seen, and how many answers are not fp32's."""
+    rows = [row for row in read_predictions(run / "predictions.parquet").table.to_pylist() if row["split"] == "test"]
+    found: dict[str, Any] = {"rows": len(rows), "macro_f1": {}, "answers_not_as_fp32": {}}
+    answers: dict[str, list[str]] = {}
+    for precision in read_bundle(run / "bundle").manifest.graphs:
+        scored = Annotator.open(run / "bundle", precision=precision).score([row["text"] for row in rows])
+        answers[precision] = [sentence.loaded.label for sentence in scored]
+        gold, told = (np.array([name == "loaded" for name in names], int) for names in ([row["gold"] for row in rows], answers[precision]))
+        found["macro_f1"][precision] = round(float(f1_macro(confusion_counts(gold, told, 2))), 4)
+        found["answers_not_as_fp32"][precision] = sum(a != b for a, b in zip(answers["fp32"], answers[precision], strict=True))
+    return found
+
+
 def timed(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
@@ -78,6 +95,7 @@ def main() -> int:
     parser.add_argument("--sentences", type=int, default=2000)
     parser.add_argument("--single", type=int, default=200, help="sentences that are also read one at a time")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--held-out", type=Path, metavar="RUN_FOLDER")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     texts = [text for text in column(load_ptc(args.ptc).dataset, "text") if text.strip()]
@@ -113,6 +131,9 @@ def main() -> int:
         row["single_times"] = round(median(a / b for a, b in zip(alone["pipeline"], alone[name], strict=True)), 2)
         results["systems"][name] = row | (cold_start(args.bundle, name, 3) if name in precisions else {})
         print(name, results["systems"][name], flush=True)
+    if args.held_out:
+        results["held_out"] = judge(args.held_out)
+        print(results["held_out"])
     TARGET.parent.mkdir(exist_ok=True)
     with write_atomic(TARGET) as part:
         part.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

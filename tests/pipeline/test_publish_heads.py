@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pandas as pd  # type: ignore[import-untyped]
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -80,22 +79,25 @@ def versions(place: Path) -> dict[str, dict[str, str]]:
     return found
 
 
-def test_a_bundle_of_both_heads_is_judged_by_both_runs_and_answers_both(runs: dict[str, Path], place: Path) -> None:
-    import mlflow
+LOAD = """
+import json, sys
+import mlflow, pandas
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model("models:/news@champion")
+print(json.dumps(model.predict(pandas.DataFrame({"text": ["The vile minister delayed the vote."], "target": ["minister"]}))[0]))
+"""
 
+
+def test_a_bundle_of_both_heads_is_judged_by_both_runs_and_answers_both(runs: dict[str, Path], place: Path) -> None:
     found = publish(place, runs["loaded"], runs["stance"], bundle=runs["merged"])
     assert found.accepted and [check.what for check in found.checks if check.gate == "audit"] == ["loaded: findings", "stance: findings"]
     (tags,) = versions(place).values()
     judged = {tags["slant.run.loaded"], tags["slant.run.stance"]}
     assert len(judged) == 2
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-    try:
-        mlflow.set_tracking_uri(f"sqlite:///{place}/mlflow.db")
-        model = mlflow.pyfunc.load_model("models:/news@champion")
-    finally:
-        mlflow.set_tracking_uri(before[0])
-        mlflow.set_registry_uri(before[1])
-    (answer,) = model.predict(pd.DataFrame({"text": ["The vile minister delayed the vote."], "target": ["minister"]}))
+    # In a process of its own: MLflow keeps its address in the environment, where later tests would find it.
+    done = subprocess.run([sys.executable, "-c", LOAD, f"sqlite:///{place}/mlflow.db"], capture_output=True, text=True, timeout=600, cwd=place)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
     assert answer["sentences"][0]["loaded"] and [stance["target"] for stance in answer["sentences"][0]["stance"]] == ["minister"]
 
     # A champion of two heads is not replaced by a bundle of one.
@@ -132,7 +134,7 @@ def test_two_commands_at_once_come_one_after_the_other(runs: dict[str, Path], pl
     assert decisions[0]["champion"] is None and decisions[0]["accepted"] and second["champion"] == "1"
     loaded_first = len(decisions[0]["runs"]) == 1
     assert second["accepted"] is loaded_first, told
-    assert list(versions(place)) == (["1", "2"] if loaded_first else ["1"])
+    assert sorted(versions(place)) == (["1", "2"] if loaded_first else ["1"])
     assert [entry["kind"] for entry in entries] == ["decision", "registered", "decision", *(["registered"] if loaded_first else [])]
     codes = [process.returncode for process in processes]
     assert codes == ([0, 0] if loaded_first else [1, 0]), told

@@ -237,9 +237,9 @@ def test_the_same_from_many_threads_at_once(unmentioned: tuple[TargetHeads, Path
 
 
 def test_bundles_with_the_same_graph_share_a_session_and_a_pass(tiny_bundle: Path, tiny_stance_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[Path] = []
-    real = sessions._open
-    monkeypatch.setattr(sessions, "_open", lambda path, threads: opened.append(path) or real(path, threads))
+    opened: list[str] = []
+    real = sessions.open_graph
+    monkeypatch.setattr(sessions, "open_graph", lambda path, threads: opened.append(path) or real(path, threads))
     monkeypatch.setattr(sessions, "_OPEN", type(sessions._OPEN)())
     both = Annotator.open(tiny_bundle, tiny_stance_bundle)
     assert len(opened) == 1

@@ -1,0 +1,1 @@
+"""The tables that README.md, experiments/*/README.md and data/*/CARD.md show, each a function of committed result files."""

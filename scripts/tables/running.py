@@ -1,0 +1,74 @@
+"""Tables of what bundles cost to run, and what they show."""
+
+from __future__ import annotations
+
+import json
+
+from slant.cli.terminal import format_article
+from slant.files import read_utf8
+from slant.report import to_markdown
+from slant.serve.schema import annotation_from_json
+from tables.results import ROOT, results
+
+
+def annotate_cost() -> str:
+    found = results("02-annotate")
+    rows = [["", "median", "worst", "of"]]
+    rows += [[name, f"{row['median']:,.2f}", f"{row['worst']:,.2f}", str(row["runs"])] for name, row in found["rows"].items()]
+    return to_markdown(rows)
+
+
+def demo_article() -> str:
+    """The sample article as the terminal shows it, from its committed annotation."""
+    annotation = annotation_from_json(json.loads((ROOT / "experiments/02-annotate/annotation.json").read_text(encoding="utf-8")))
+    text = read_utf8(ROOT / "data/newsroom/sample_article.txt")
+    return f"```text\n{format_article(text, annotation, width=96, color=False)}\n```"
+
+
+def serve_runtime() -> str:
+    """A row a system: milliseconds a sentence, and how many times faster than the pipeline it is."""
+    rows = [["system", "batch, ms a sentence", "times faster", "one at a time, ms", "times faster", "first annotation, s", "peak MB"]]
+    for name, found in results("08-serve", "runtime")["systems"].items():
+        cold = [f"{found['seconds']:.2f}", f"{found['peak_mb']:,}"] if "seconds" in found else ["–", "–"]
+        times = [f"{found['batch_ms']:.2f}", f"{found['batch_times']:.2f}", f"{found['single_ms']:.2f}", f"{found['single_times']:.2f}"]
+        rows.append([name, *times, *cold])
+    return to_markdown(rows)
+
+
+def serve_http() -> str:
+    """What a load of many clients came to, and whether each target held."""
+    found = results("08-serve", "http")
+    figures, setting = found["figures"], found["setting"]
+    measured = {
+        f"sentences a second, bare (before; after), {setting['precision'] or 'as the bundle runs'}": "; ".join(
+            f"{rate:.1f}" for rate in figures["bare_sentences_per_second"]
+        ),
+        f"sentences a second over HTTP, {setting['clients']} clients, {setting['each']} a request": f"{figures['served_sentences_per_second']:.1f}",
+        "share of the better bare rate": f"{figures['share_of_bare']:.3f}",
+        "seconds a request, p50; p99; longest": "; ".join(f"{figures['seconds'][name]:.3f}" for name in ("p50", "p99", "max")),
+        f"errors in {setting['requests']:,} requests": str(figures["errors"]),
+        "MB resident, at two to five tenths; in the last fifth": f"{figures['memory_mb']['early']:.1f}; {figures['memory_mb']['late']:.1f}",
+    }
+    rows = [["figure", "measured"], *([name, value] for name, value in measured.items())]
+    verdicts = [["target", "held"], *([name, "yes" if held else "no"] for name, held in found["verdicts"].items())]
+    return to_markdown(rows) + "\n\n" + to_markdown(verdicts)
+
+
+def score_scale() -> str:
+    """A row a job: rows, processes, rate and memory."""
+    found = results("11-score")
+    rows = [["rows", "processes", "minutes", "rows a second", "peak MB, all processes", "hours a million"]]
+    for run in found["runs"]:
+        rate = run["rows_per_second"]
+        rows.append(
+            [
+                f"{run['rows']:,}",
+                str(run["workers"]),
+                f"{run['seconds'] / 60:.1f}",
+                f"{rate:.0f}",
+                f"{run['peak_bytes'] / 1e6:.0f}",
+                f"{1e6 / rate / 3600:.2f}",
+            ]
+        )
+    verdicts = [["target", "held"], *([name, "yes" if held else "no"] for name, held in found["targets"].items())]
+    return to_markdown(rows) + "\n\n" + to_markdown(verdicts)
