@@ -1,11 +1,11 @@
 """Measure `slant score`: rows a second and peak memory by processes, and whether both keep as rows grow.
 
-    python scripts/bench_score.py BUNDLE [--rows 1000000] [--part 50000] [--precision int8] [--workers 1 2] [--folder FOLDER]
+    python scripts/bench_score.py BUNDLE [--rows 1000000] [--part 50000] [--precision int8] [--workers 1 2] [--folder FOLDER] [--name results]
 
 Sentences are made of the shipped newsroom corpus's words, no two alike, so that none is scored once for many. A job's memory is
 the sum of its processes' resident sets, sampled. A part of the rows is scored by each number of processes, and all of them by the last: the
 rate must keep within a quarter (linear), and the memory within a tenth or 50 MB.
-Writes figures and verdicts to experiments/11-score/results.json; the exit status is 1 where a target is missed.
+Writes figures and verdicts to experiments/11-score/NAME.json; the exit status is 1 where a target is missed.
 """
 
 from __future__ import annotations
@@ -88,6 +88,7 @@ def main() -> int:
     parser.add_argument("--part", type=int, default=50_000)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--precision", choices=("fp32", "int8"))
+    parser.add_argument("--name", default="results", help="of the file of figures")
     parser.add_argument("--folder", help="for the tables; default: a temporary one")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
@@ -108,7 +109,7 @@ def main() -> int:
         "hours_per_million": {str(workers): round(1e6 / rate / 3600, 3) for workers, rate in rates.items()},
         "targets": judge(runs),
     }
-    with write_atomic(STUDY / "results.json") as part:
+    with write_atomic(STUDY / f"{args.name}.json") as part:
         part.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(told["targets"], indent=1))
     return 0 if all(told["targets"].values()) else 1

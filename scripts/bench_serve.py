@@ -1,11 +1,11 @@
 """Measure a bundle's runtime against `transformers.pipeline("text-classification")` with the same encoder and sentences, in one run.
 
-    python scripts/bench_serve.py BUNDLE PTC_FOLDER [--sentences 2000] [--single 200] [--rounds 3] [--held-out RUN_FOLDER]
+    python scripts/bench_serve.py BUNDLE PTC_FOLDER [--sentences 2000] [--single 200] [--rounds 3] [--held-out RUN_FOLDER...]
 
 One thread each. Rounds are interleaved, so that a busy moment hits all alike; ratios are what counts. The pipeline has a classification head of
 random weights, which costs as much as a trained one. Also measured, in fresh
-processes: seconds from the start to the first annotation, and peak memory. With --held-out, the folder of a run whose split is a single
-holdout, its bundle answers the run's test rows in each precision. Writes experiments/08-serve/runtime.json.
+processes: seconds from the start to the first annotation, and peak memory. With --held-out, folders of runs whose split is a single
+holdout, their bundles answer the runs' test rows in each precision, and nothing else is measured anew. Writes experiments/08-serve/runtime.json.
 """
 
 from __future__ import annotations
@@ -88,6 +88,12 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+def _write(results: dict[str, Any]) -> None:
+    TARGET.parent.mkdir(exist_ok=True)
+    with write_atomic(TARGET) as part:
+        part.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", type=Path)
@@ -95,9 +101,13 @@ def main() -> int:
     parser.add_argument("--sentences", type=int, default=2000)
     parser.add_argument("--single", type=int, default=200, help="sentences that are also read one at a time")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--held-out", type=Path, metavar="RUN_FOLDER")
+    parser.add_argument("--held-out", type=Path, nargs="+", metavar="RUN_FOLDER")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
+    if args.held_out:
+        results = json.loads(TARGET.read_text(encoding="utf-8")) | {"held_out": [judge(run) for run in args.held_out]}
+        _write(results)
+        return 0
     texts = [text for text in column(load_ptc(args.ptc).dataset, "text") if text.strip()]
     texts = [texts[i] for i in np.linspace(0, len(texts) - 1, args.sentences).astype(int)]
     single = [texts[i] for i in np.linspace(0, len(texts) - 1, args.single).astype(int)]
@@ -120,7 +130,7 @@ def main() -> int:
         for name, (many, one) in systems.items():
             batch[name].append(timed(many) / len(texts))
             alone[name].append(timed(one) / len(single))
-    results: dict[str, Any] = {
+    results = {
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, one thread",
         "sentences": len(texts), "rounds": args.rounds, "systems": {},
     }  # fmt: skip
@@ -131,12 +141,7 @@ def main() -> int:
         row["single_times"] = round(median(a / b for a, b in zip(alone["pipeline"], alone[name], strict=True)), 2)
         results["systems"][name] = row | (cold_start(args.bundle, name, 3) if name in precisions else {})
         print(name, results["systems"][name], flush=True)
-    if args.held_out:
-        results["held_out"] = judge(args.held_out)
-        print(results["held_out"])
-    TARGET.parent.mkdir(exist_ok=True)
-    with write_atomic(TARGET) as part:
-        part.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    _write(results)
     return 0
 
 

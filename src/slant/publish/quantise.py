@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from slant.data.corpora.newsroom import load_newsroom
 from slant.publish.fuse import CONTRIB, drop_unused, fuse_attention, skip_identities
 from slant.publish.onnx import OUTPUTS
-from slant.publish.rounding import round_columns, round_rows, smooth
+from slant.publish.rounding import find_outliers, round_columns, round_rows, smooth
 from slant.serve.sessions import open_graph
 from slant.text.wordpieces import Wordpieces, pad_pieces
 
@@ -29,6 +29,8 @@ _SENTENCES = 200
 _ENCODER = "/encoder/"
 
 Floats = npt.NDArray[np.floating]
+#: For each value of a graph the nodes that read it.
+_Users = dict[str, list["onnx.NodeProto"]]
 
 
 @dataclass
@@ -58,7 +60,7 @@ def quantise(source: Path, target: Path, wordpieces: Wordpieces) -> None:
     with threadpool_limits(1):
         seen = _watch(model, wordpieces, spread)
         _quantise_products(model, seen)
-    _quantise_tables(model)
+    _quantise_words(model)
     _keep_sums_apart(model)
     drop_unused(model)
     if not any(entry.domain == CONTRIB for entry in model.opset_import):
@@ -97,7 +99,7 @@ def _quantise_products(model: onnx.ModelProto, seen: dict[str, _Seen]) -> None:
 
     graph = model.graph
     constants = {tensor.name: tensor for tensor in graph.initializer}
-    users: dict[str, list[onnx.NodeProto]] = {}
+    users: _Users = {}
     for node in graph.node:
         for name in node.input:
             users.setdefault(name, []).append(node)
@@ -106,10 +108,16 @@ def _quantise_products(model: onnx.ModelProto, seen: dict[str, _Seen]) -> None:
         inputs, name = seen[node.input[0]], node.name
         weight = numpy_helper.to_array(constants[node.input[1]])
         scales = smooth(weight, inputs.greatest)
-        whole, column_scales = round_columns(weight * scales[:, None], inputs.gram / np.outer(scales, scales))
-        _store(graph, name, even=1 / scales, whole=whole, scales=column_scales)
-        even = helper.make_node("Mul", [node.input[0], f"{name}/even"], [f"{name}/input"], name=f"{name}/even")
-        forms[name] = [even, *_FORMS[node.op_type](node, users, constants)]
+        # What stands apart is added over the whole output, which costs more than it brings where that is wider than the input.
+        narrowing = node.op_type == "MatMul" and weight.shape[1] <= weight.shape[0]
+        apart = find_outliers(scales, inputs.greatest) if narrowing else np.zeros(0, np.int64)
+        even = np.where(np.isin(np.arange(len(scales)), apart), 0, 1 / scales).astype(np.float32)
+        whole, column_scales = round_columns(weight * scales[:, None], inputs.gram * np.outer(even, even))
+        _store(graph, name, even=even, whole=whole, scales=column_scales)
+        if len(apart):
+            _store(graph, name, apart=apart, weight=weight[apart])
+        evened = helper.make_node("Mul", [node.input[0], f"{name}/even"], [f"{name}/input"], name=f"{name}/even")
+        forms[name] = [evened, *_FORMS[node.op_type](node, users, constants, apart=bool(len(apart)))]
     nodes = [each for node in graph.node for each in forms.get(node.name, [node])]
     # A product that takes its bias along gives what the sum after it gave, which is then no longer needed.
     given: set[str] = {output for form in forms.values() for node in form for output in node.output}
@@ -126,8 +134,8 @@ def _store(graph: onnx.GraphProto, name: str, **constants: npt.NDArray[Any]) -> 
     graph.initializer.extend(numpy_helper.from_array(values, f"{name}/{part}") for part, values in constants.items())
 
 
-def _matmul(node: onnx.NodeProto, users: dict[str, list[onnx.NodeProto]], constants: dict[str, onnx.TensorProto]) -> list[onnx.NodeProto]:
-    """A product, and the bias that is added to it."""
+def _matmul(node: onnx.NodeProto, users: _Users, constants: Mapping[str, onnx.TensorProto], *, apart: bool) -> list[onnx.NodeProto]:
+    """A product, the bias that is added to it, and what the features that stand apart add."""
     from onnx import helper
 
     name, after = node.name, users[node.output[0]]
@@ -135,13 +143,22 @@ def _matmul(node: onnx.NodeProto, users: dict[str, list[onnx.NodeProto]], consta
     one = bool(bias) and len(constants[bias[0]].dims) == 1
     inputs = [f"{name}/input", f"{name}/whole", f"{name}/scales", *(["", bias[0]] if one else [])]
     output = after[0].output[0] if one else node.output[0]
-    return [helper.make_node("DynamicQuantizeMatMul", inputs, [output], name=f"{name}/int8", domain=CONTRIB)]
+    product = helper.make_node("DynamicQuantizeMatMul", inputs, [f"{name}/even_part" if apart else output], name=f"{name}/int8", domain=CONTRIB)
+    if not apart:
+        return [product]
+    return [
+        product,
+        helper.make_node("Gather", [node.input[0], f"{name}/apart"], [f"{name}/outliers"], name=f"{name}/outliers", axis=-1),
+        helper.make_node("MatMul", [f"{name}/outliers", f"{name}/weight"], [f"{name}/apart_part"], name=f"{name}/apart"),
+        helper.make_node("Add", [f"{name}/even_part", f"{name}/apart_part"], [output], name=f"{name}/joined"),
+    ]
 
 
-def _attention(node: onnx.NodeProto, _users: dict[str, list[onnx.NodeProto]], constants: dict[str, onnx.TensorProto]) -> list[onnx.NodeProto]:
-    """Attention as `slant.publish.fuse` writes it."""
+def _attention(node: onnx.NodeProto, _users: _Users, _constants: Mapping[str, onnx.TensorProto], *, apart: bool) -> list[onnx.NodeProto]:
+    """Attention as `slant.publish.fuse` writes it, whose inputs are never told `apart`."""
     from onnx import helper
 
+    assert not apart
     name, heads = node.name, next(attribute.i for attribute in node.attribute if attribute.name == "num_heads")
     rounded = [f"{name}/rounded", f"{name}/scale", f"{name}/zero"]
     inputs = [rounded[0], f"{name}/whole", node.input[2], rounded[1], f"{name}/scales", node.input[3], rounded[2]]
@@ -154,29 +171,29 @@ def _attention(node: onnx.NodeProto, _users: dict[str, list[onnx.NodeProto]], co
 _FORMS = {"MatMul": _matmul, "Attention": _attention}
 
 
-def _quantise_tables(model: onnx.ModelProto) -> None:
-    """Embeddings as whole numbers, with a scale a row: half of a small encoder's weight is its table of words."""
+def _quantise_words(model: onnx.ModelProto) -> None:
+    """The greatest table, that of the words, as whole numbers with a scale a row: it is half of a small encoder's weight."""
     from onnx import TensorProto, helper, numpy_helper
 
     graph = model.graph
-    constants = {tensor.name: tensor for tensor in graph.initializer}
-    nodes: list[onnx.NodeProto] = []
-    for node in graph.node:
-        table = constants.get(node.input[0]) if node.op_type == "Gather" and node.name.startswith(_ENCODER) else None
-        if table is None or len(table.dims) != 2 or table.data_type != TensorProto.FLOAT:
-            nodes.append(node)
-            continue
-        name = node.name
-        whole, scales = round_rows(numpy_helper.to_array(table))
-        _store(graph, name, table=whole, scales=scales)
-        nodes += [
-            helper.make_node("Gather", [f"{name}/table", node.input[1]], [f"{name}/whole"], name=f"{name}/rows"),
-            helper.make_node("Cast", [f"{name}/whole"], [f"{name}/cast"], name=f"{name}/cast", to=TensorProto.FLOAT),
-            helper.make_node("Gather", [f"{name}/scales", node.input[1]], [f"{name}/scale"], name=f"{name}/scale"),
-            helper.make_node("Mul", [f"{name}/cast", f"{name}/scale"], list(node.output), name=f"{name}/scaled"),
-        ]
+    constants = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) == 2 and tensor.data_type == TensorProto.FLOAT}
+    tables = [node for node in graph.node if node.op_type == "Gather" and node.name.startswith(_ENCODER) and node.input[0] in constants]
+    if not tables:
+        return
+    node = max(tables, key=lambda node: int(np.prod(constants[node.input[0]].dims)))
+    name = node.name
+    whole, scales = round_rows(numpy_helper.to_array(constants[node.input[0]]))
+    _store(graph, name, table=whole, scales=scales)
+    place = list(graph.node).index(node)
+    nodes = [
+        helper.make_node("Gather", [f"{name}/table", node.input[1]], [f"{name}/whole"], name=f"{name}/rows"),
+        helper.make_node("Cast", [f"{name}/whole"], [f"{name}/cast"], name=f"{name}/cast", to=TensorProto.FLOAT),
+        helper.make_node("Gather", [f"{name}/scales", node.input[1]], [f"{name}/scale"], name=f"{name}/scale"),
+        helper.make_node("Mul", [f"{name}/cast", f"{name}/scale"], list(node.output), name=f"{name}/scaled"),
+    ]
+    ordered = [*list(graph.node)[:place], *nodes, *list(graph.node)[place + 1 :]]
     del graph.node[:]
-    graph.node.extend(nodes)
+    graph.node.extend(ordered)
 
 
 def _keep_sums_apart(model: onnx.ModelProto) -> None:

@@ -112,7 +112,9 @@ def open_light(bundles: Sequence[Bundle], file: str, threads: int, batch_size: i
 
 def _read_alone(session: ort.InferenceSession, pieces: Sequence[Pieces]) -> tuple[Floats, Floats]:
     """The states of each text in a pass of its own, as one batch would have them; rows past a text's words are zeros."""
-    found = [session.run(list(_OUTPUTS), pad_pieces([each])) for each in pieces]
+    outputs, mask = list(_OUTPUTS), np.ones((1, max(len(each.ids) for each in pieces)), np.int64)
+    feeds = ({"input_ids": each.ids[None], "attention_mask": mask[:, : len(each.ids)], "word_of": each.word_of[None]} for each in pieces)
+    found = [session.run(outputs, feed) for feed in feeds]
     words = np.zeros((len(found), max(words.shape[1] for _, words in found), found[0][1].shape[2]), np.float32)
     for row, (_, own) in enumerate(found):
         words[row, : own.shape[1]] = own[0]
