@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slant.records import Sentence, Span
+from slant.text.attribution import may_attribute
 from slant.text.dialogue import LONGEST, MEMORY, quotation_token, read_dialogue, resolve_phrase
 from slant.text.tags import find_reporter, is_bare_tag
 from slant.text.tokens import Token, tokenize
@@ -84,7 +85,8 @@ def sentence_voices(text: str, sentences: Sequence[Sentence], quotations: Sequen
         if any(quotation.kind == "direct" for quotation in inside):
             voice = _spoken(text, sentence, inside)
         else:
-            phrase = find_reporter(_sentence_tokens(text, sentence, inside)[:LONGEST])
+            reports = may_attribute(text[sentence.start : sentence.end])
+            phrase = find_reporter(_sentence_tokens(text, sentence, inside)[:LONGEST]) if reports else None
             voice = SentenceVoice("author", resolve_phrase(phrase, speaker if since <= MEMORY else None))
         voices.append(voice)
         since = 0 if voice.speaker is not None else since + 1

@@ -83,10 +83,14 @@ def _align(text: str, was_cut: bool, encoding: Any) -> Pieces:
         candidate = np.searchsorted(word_starts, ends, side="left") - 1
         inside = (candidate >= 0) & (ends > starts) & (word_ends[candidate] > starts)
         owner[inside] = candidate[inside]
-    kept, renumbered = np.unique(owner[owner >= 0], return_inverse=True)
-    owner[owner >= 0] = renumbered
+    # Owners never fall from piece to piece, so that a word begins wherever they change.
+    owned = owner >= 0
+    held = owner[owned]
+    first = np.ones(len(held), bool)
+    first[1:] = held[1:] != held[:-1]
+    owner[owned] = np.cumsum(first) - 1
     truncated = bool(was_cut or encoding.overflowing)
-    return Pieces(ids, owner, [words[i] for i in kept], truncated)
+    return Pieces(ids, owner, [words[i] for i in held[first].tolist()], truncated)
 
 
 def pad_pieces(batch: Sequence[Pieces]) -> dict[str, npt.NDArray[np.int64]]:
