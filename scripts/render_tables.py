@@ -31,6 +31,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "review-verdicts": judging.review_verdicts,
     "annotate-cost": running.annotate_cost,
     "serve-runtime": running.serve_runtime,
+    "serve-precision": running.serve_precision,
     "serve-http": running.serve_http,
     "score-scale": running.score_scale,
     "review-speed": judging.review_speed,

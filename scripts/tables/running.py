@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from statistics import mean
 
 from slant.cli.terminal import format_article
 from slant.files import read_utf8
@@ -35,6 +36,18 @@ def serve_runtime() -> str:
     return to_markdown(rows)
 
 
+def serve_precision() -> str:
+    """A row a held-out part: macro F1 in each precision, and how many answers differ."""
+    parts = results("08-serve", "runtime")["held_out"]
+    rows = [["held-out part", "rows", "macro F1, fp32", "macro F1, int8", "int8 loses", "answers that differ"]]
+    for number, part in enumerate(parts, 1):
+        fp32, int8 = part["macro_f1"]["fp32"], part["macro_f1"]["int8"]
+        rows.append([str(number), str(part["rows"]), f"{fp32:.4f}", f"{int8:.4f}", f"{fp32 - int8:+.4f}", str(part["answers_not_as_fp32"]["int8"])])
+    losses = [part["macro_f1"]["fp32"] - part["macro_f1"]["int8"] for part in parts]
+    rows.append(["mean", "", "", "", f"{mean(losses):+.4f}", f"{mean(part['answers_not_as_fp32']['int8'] for part in parts):.1f}"])
+    return to_markdown(rows)
+
+
 def serve_http() -> str:
     """What a load of many clients came to, and whether each target held."""
     found = results("08-serve", "http")
@@ -56,19 +69,13 @@ def serve_http() -> str:
 
 def score_scale() -> str:
     """A row a job: rows, processes, rate and memory."""
-    found = results("11-score")
-    rows = [["rows", "processes", "minutes", "rows a second", "peak MB, all processes", "hours a million"]]
-    for run in found["runs"]:
-        rate = run["rows_per_second"]
-        rows.append(
-            [
-                f"{run['rows']:,}",
-                str(run["workers"]),
-                f"{run['seconds'] / 60:.1f}",
-                f"{rate:.0f}",
-                f"{run['peak_bytes'] / 1e6:.0f}",
-                f"{1e6 / rate / 3600:.2f}",
-            ]
-        )
-    verdicts = [["target", "held"], *([name, "yes" if held else "no"] for name, held in found["targets"].items())]
+    studies = [results("11-score", name) for name in ("encoder", "linear")]
+    rows = [["bundle", "rows", "processes", "minutes", "rows a second", "peak MB, all processes", "hours a million"]]
+    for name, found in zip(("encoder_heads, int8", "TF-IDF"), studies, strict=True):
+        for run in found["runs"]:
+            rate = run["rows_per_second"]
+            sizes = [f"{run['rows']:,}", str(run["workers"]), f"{run['seconds'] / 60:.1f}", f"{rate:,.0f}", f"{run['peak_bytes'] / 1e6:.0f}"]
+            rows.append([name, *sizes, f"{1e6 / rate / 3600:.2f}"])
+    verdicts = [["target", "encoder_heads", "TF-IDF"]]
+    verdicts += [[target, *("yes" if found["targets"][target] else "no" for found in studies)] for target in studies[0]["targets"]]
     return to_markdown(rows) + "\n\n" + to_markdown(verdicts)
