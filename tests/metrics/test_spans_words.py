@@ -16,7 +16,7 @@ from slant.errors import DataError
 from slant.metrics import covered_share, merge_spans, partial_match_f1, word_counts, word_f1, word_gold
 
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "span_scorer.json").read_text(encoding="utf-8"))["cases"]
-OFFICIAL = Path("/work/shared/benchmarks/scorer-cases")
+OFFICIAL = Path(__file__).parents[3] / "shared" / "benchmarks" / "scorer-cases"
 
 spans = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 8)), max_size=6).map(lambda rows: [(s, s + n) for s, n in rows])
 
