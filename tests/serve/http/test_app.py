@@ -9,6 +9,8 @@ import re
 import subprocess
 import sys
 import threading
+import time
+from typing import Any
 
 import httpx
 import jsonschema
@@ -302,6 +304,16 @@ def log():
         logger.removeHandler(handler)
 
 
+def lines_of(stream: io.StringIO, requests: int) -> list[dict[str, Any]]:
+    """The log once it holds so many requests: each is logged after its answer has left."""
+    until = time.monotonic() + 30
+    while True:
+        lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+        if sum(line["event"] == "request" for line in lines) >= requests or time.monotonic() > until:
+            return lines
+        time.sleep(0.01)
+
+
 def test_each_request_is_a_line_of_json_without_its_text(serve, log):
     client = serve()
     secret = "Henchmen-Secret met."
@@ -311,7 +323,7 @@ def test_each_request_is_a_line_of_json_without_its_text(serve, log):
     client.post("/v1/score", json=[{"id": "1", "text": "UNREADABLE Secret"}])
     client.post("/v1/annotate", json={"text": 1, "Secret": 2})
     client.get("/Secret")
-    lines = [json.loads(line) for line in log[False].getvalue().splitlines()]
+    lines = lines_of(log[False], 6)
     assert "Secret" not in log[False].getvalue()
     assert "secret words" not in log[False].getvalue()
     requests = [line for line in lines if line["event"] == "request"]
@@ -328,7 +340,7 @@ def test_the_log_holds_the_texts_where_it_is_asked_to(serve, log):
     client = serve(log_texts=True)
     client.post("/v1/annotate", json={"text": "One text."})
     client.post("/v1/score", json=[{"id": "1", "text": "CRASH"}])
-    lines = [json.loads(line) for line in log[True].getvalue().splitlines()]
+    lines = lines_of(log[True], 2)
     assert lines[0]["texts"] == ["One text."]
     assert [line["message"] for line in lines if "message" in line] == ["secret words of the text"]
 
