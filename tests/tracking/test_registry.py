@@ -287,10 +287,12 @@ def test_a_bundle_that_does_not_answer_is_not_registered(uri: str, lock: Path, r
     assert state(uri) == {"models": {}, "versions": [], "folders": 0}
 
 
-def test_the_signature_has_params_and_the_requirements_are_given() -> None:
+def test_the_signature_has_params_and_the_requirements_are_given(tmp_path) -> None:
     signature = model_signature()
     assert [(column.name, column.required) for column in signature.inputs.inputs] == [
         ("text", True), ("target", False), ("target_start", False), ("target_end", False),
     ]  # fmt: skip
     assert {param.name: param.default for param in signature.params.params} == {"mode": "annotate", "output": "object"}
-    assert [requirement.split("==")[0] for requirement in default_requirements()] == ["slant[serve]", "mlflow"]
+    assert [requirement.split("==")[0] for requirement in default_requirements(tmp_path)] == ["slant[serve]", "mlflow"]
+    (tmp_path / "linear.skops").touch()
+    assert [requirement.split("==")[0] for requirement in default_requirements(tmp_path)][2:] == ["skops", "scikit-learn"]

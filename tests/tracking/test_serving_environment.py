@@ -55,7 +55,7 @@ def test_the_champion_loads_with_the_serving_install_alone(
     (wheel,) = (tmp_path / "wheels").glob("slant-*.whl")
     _run(sys.executable, "-m", "venv", tmp_path / "env", cwd=tmp_path)
     python = tmp_path / "env" / "bin" / "python"
-    mlflow = next(requirement for requirement in default_requirements() if requirement.startswith("mlflow"))
+    mlflow = next(requirement for requirement in default_requirements(tiny_bundle) if requirement.startswith("mlflow"))
     _run(python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", f"slant[serve] @ {wheel.as_uri()}", mlflow, cwd=tmp_path)
     told = json.loads(_run(python, "-c", LOAD, uri, cwd=tmp_path))
     assert told["absent"] == ["torch", "transformers", "datasets", "hydra", "onnx"]

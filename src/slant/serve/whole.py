@@ -69,7 +69,7 @@ def _open_skops(bundle: Bundle, file: str, threads: int, batch_size: int) -> _Re
     try:
         import skops.io
     except ImportError as error:
-        remedy = "Install slant[train] to run it, or export an encoder_heads model"
+        remedy = "pip install skops scikit-learn, or export an encoder_heads model"
         raise BundleError("this is a research baseline (skops)", where=bundle.where, remedy=remedy) from error
     # The list of trusted types is ours and empty: whatever the file asks for beyond scikit-learn's own is refused.
     pipeline = skops.io.load(bundle.folder / file, trusted=[])

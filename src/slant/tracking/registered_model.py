@@ -42,7 +42,7 @@ def write_model(bundle: Path, folder: Path, requirements: Sequence[str] | None =
             python_model=str(Path(__file__).with_name("pyfunc_model.py")),
             artifacts={"bundle": str(bundle)},
             signature=model_signature(),
-            pip_requirements=list(requirements or default_requirements()),
+            pip_requirements=list(requirements or default_requirements(bundle)),
             metadata={"slant_version": __version__, "annotation_schema_version": SCHEMA_VERSION},
         )
         try:
@@ -69,9 +69,10 @@ def model_signature() -> ModelSignature:
     return ModelSignature(inputs=inputs, params=params)
 
 
-def default_requirements() -> list[str]:
-    """This slant, for serving, and this MLflow."""
-    return [f"slant[serve]=={__version__}", f"mlflow=={version('mlflow')}"]
+def default_requirements(bundle: Path) -> list[str]:
+    """This slant, for serving, and this MLflow; for a research baseline also what its file needs, at the versions that wrote it."""
+    baseline = ("skops", "scikit-learn") if any(bundle.glob("*.skops")) else ()
+    return [f"slant[serve]=={__version__}", *(f"{name}=={version(name)}" for name in ("mlflow", *baseline))]
 
 
 @contextlib.contextmanager
