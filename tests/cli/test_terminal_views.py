@@ -193,7 +193,7 @@ def test_twelve_words_are_listed_and_the_rest_counted(count: int, told: str | No
     assert listed == words[:12]
     assert re.findall("^… and .*", shown, re.MULTILINE) == ([told] if told else [])
     assert ("loaded words by weight" in shown) == bool(count)
-    assert f"{count} loaded expressions" in shown
+    assert f"{count} loaded expression{'' if count == 1 else 's'} ·" in f"{shown.splitlines()[0]} ·"
 
 
 # --- the voices

@@ -77,7 +77,10 @@ def _summary(annotation: Annotation) -> str:
     counts = count(annotation)
     if not counts.sentences:
         return "No sentences."
-    said = [f"{counts.loaded} of {counts.sentences} sentences loaded ({counts.loaded_rate:.0%})", f"{counts.spans} loaded expressions"]
+    sentences, expressions = (
+        f"{number} {noun}{'s' * (number != 1)}" for number, noun in ((counts.sentences, "sentence"), (counts.spans, "loaded expression"))
+    )
+    said = [f"{counts.loaded} of {sentences} loaded ({counts.loaded_rate:.0%})", expressions]
     said += [f"{counts.abstained} left undecided"] if counts.abstained else []
     said += [f"{counts.truncated} longer than the model reads"] if counts.truncated else []
     # Several heads of one bundle have its name and id.
