@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from slant.errors import StorageError
-from slant.models.encoder import StateCache, cache, default_cache_folder, state_key
+from slant.models.encoder import StateCache, cache, cache_file, default_cache_folder, state_key
 
 States = npt.NDArray[np.float32]
 
@@ -172,7 +172,7 @@ def test_file_and_sum_stay_near_the_bound(tmp_path: Path) -> None:
 
 
 def test_a_lower_bound_shrinks_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "SLACK_BYTES", 2**20)
+    monkeypatch.setattr(cache_file, "SLACK_BYTES", 2**20)
     with StateCache(tmp_path) as held:
         held.put_many({key_of(i): flat(256) for i in range(40)})
     assert held.path.stat().st_size > 10 * 2**20
@@ -274,7 +274,7 @@ with StateCache(sys.argv[1]) as held:
 
 def test_openings_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite says "locked" at once, whatever the timeout, to one of two processes that begin a file in the same moment."""
-    refusals, prepare = [sqlite3.SQLITE_BUSY] * 3, cache._prepare
+    refusals, prepare = [sqlite3.SQLITE_BUSY] * 3, cache_file._prepare
 
     def locked(connection: sqlite3.Connection) -> None:
         if refusals:
@@ -283,12 +283,12 @@ def test_openings_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             raise found
         prepare(connection)
 
-    monkeypatch.setattr(cache, "_prepare", locked)
+    monkeypatch.setattr(cache_file, "_prepare", locked)
     with StateCache(tmp_path) as held:
         held.put_many({key_of(1): value_of(1)})
         assert check_all(held, range(3)) == {1}
     refusals[:] = [sqlite3.SQLITE_BUSY]
-    monkeypatch.setattr(cache, "BUSY_SECONDS", 0)
+    monkeypatch.setattr(cache_file, "BUSY_SECONDS", 0)
     with pytest.raises(StorageError, match="locked"):
         held.info()
 
@@ -395,7 +395,7 @@ def test_clearing_a_disk_too_full_to_delete(held: StateCache, monkeypatch: pytes
         found.sqlite_errorcode = sqlite3.SQLITE_FULL
         raise found
 
-    monkeypatch.setattr(cache, "_clear", full)
+    monkeypatch.setattr(cache, "clear_entries", full)
     assert held.clear() == 20
     assert not held.path.exists()
     held.put_many({key_of(1): value_of(1)})
@@ -443,7 +443,7 @@ def test_a_write_that_breaks_off_is_undone(held: StateCache, monkeypatch: pytest
 
     held.put_many({key_of(1): value_of(1)})
     with monkeypatch.context() as patch:
-        patch.setattr(cache, "_checksum", tire)
+        patch.setattr(cache_file, "_checksum", tire)
         with pytest.raises(TiredError):
             held.put_many({key_of(2): value_of(2)})
     with StateCache(held.path.parent) as other:  # which would wait for a transaction left open

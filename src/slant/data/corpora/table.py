@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from slant.data.corpora.table_cells import as_offset, as_spans, as_text
 from slant.data.corpus import Corpus, Quarantined, corpus_version, read_manifest
 from slant.data.examples import make_dataset
 from slant.data.reading import read_csv, read_json_lines
@@ -35,7 +36,6 @@ FORMATS = {"csv": (".csv",), "tsv": (".tsv", ".tab"), "jsonl": (".jsonl", ".ndjs
 
 _DESCRIPTIVE = ("outlet", "leaning", "topic", "voice", "speaker", "part")
 _BATCH = 1_000
-_SPANS = "Spans are a list of {start, end} or [start, end], in code points; in CSV it is written as JSON"
 
 _Rows = Iterator[tuple[str, dict[str, Any]]]
 
@@ -150,7 +150,7 @@ def _labels(given: Mapping[Any, str | None] | None, task: Task) -> dict[str, str
         if value is not None and value not in task.labels:
             remedy = _near(str(value), task.labels) or f"The labels of {task.name} are {', '.join(task.labels)}, or null"
             raise ConfigError(f"{key!r} is mapped to {value!r}, which is no label", where="data.labels", remedy=remedy)
-        labels[_as_text(key, "data.labels") or ""] = value
+        labels[as_text(key, "data.labels") or ""] = value
     return labels
 
 
@@ -237,7 +237,7 @@ def _examples(layout: _Layout, repeated: frozenset[int], quarantined: list[Quara
     for where, row in _rows(layout):
         cells = {key: row.get(column) for key, column in layout.columns.items()}
         if "id" in cells:
-            identity = _as_text(cells["id"], where) or ""
+            identity = as_text(cells["id"], where) or ""
         else:
             digest = _digest(layout, row)
             identity = f"{layout.name}-{digest:016x}"
@@ -270,9 +270,9 @@ def _example(cells: Mapping[str, Any], identity: str, where: str, layout: _Layou
     if not isinstance(text, str) or not text.strip():
         raise DataError("the text is empty" if text is None or isinstance(text, str) else "the text is no text", where=where, remedy="Mend the row")
     target, start, end = (
-        _as_text(cells.get("target"), where),
-        _as_offset(cells.get("target_start"), where),
-        _as_offset(cells.get("target_end"), where),
+        as_text(cells.get("target"), where),
+        as_offset(cells.get("target_start"), where),
+        as_offset(cells.get("target_end"), where),
     )
     if layout.task is STANCE and target is None:
         raise DataError("the target is empty", where=where, remedy="Name the target, or remove the row")
@@ -294,13 +294,13 @@ def _example(cells: Mapping[str, Any], identity: str, where: str, layout: _Layou
         "target": target,
         "target_start": start,
         "target_end": end,
-        "spans": _spans(cells.get("spans"), text, where, quarantined),
-        "group": _as_text(cells.get("group"), where) or identity,
-    } | {key: _as_text(cells[key], where) for key in _DESCRIPTIVE if key in cells}
+        "spans": as_spans(cells.get("spans"), text, where, quarantined),
+        "group": as_text(cells.get("group"), where) or identity,
+    } | {key: as_text(cells[key], where) for key in _DESCRIPTIVE if key in cells}
 
 
 def _label(value: Any, where: str, layout: _Layout) -> str | None:
-    found = _as_text(value, where)
+    found = as_text(value, where)
     if found is None:
         return layout.labels.get("")
     if found not in layout.labels:
@@ -308,60 +308,3 @@ def _label(value: Any, where: str, layout: _Layout) -> str | None:
         remedy = f"Known: {known}. Map it to a label of {layout.task.name} ({', '.join(layout.task.labels)}): data.labels={{'{found[:40]}': LABEL}}"
         raise DataError(f"unknown label {found[:200]!r}", where=where, remedy=remedy)
     return layout.labels[found]
-
-
-def _spans(value: Any, text: str, where: str, quarantined: list[Quarantined]) -> list[dict[str, Any]] | None:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value) if value.strip() else None
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"the spans cannot be read ({error})", where=where, remedy=_SPANS) from error
-    if value is None:
-        return None
-    if not isinstance(value, list):
-        raise DataError("the spans are no list", where=where, remedy=_SPANS)
-    found: set[tuple[int, int]] = set()
-    for span in value:
-        start, end = _bounds(span, where)
-        if 0 <= start < end <= len(text):
-            found.add((start, end))
-        else:
-            quarantined.append(Quarantined(where, f"{start}:{end}", "span is outside the text"))
-    return [{"start": start, "end": end, "label": "loaded"} for start, end in sorted(found)]
-
-
-def _bounds(span: Any, where: str) -> tuple[int, int]:
-    if isinstance(span, Mapping) and span.keys() >= {"start", "end"} and span.keys() <= {"start", "end", "label"}:
-        if span.get("label", "loaded") not in ("loaded", None):
-            raise DataError(
-                f"unknown label of a span {span['label']!r}", where=where, remedy="Spans of loaded language have the label 'loaded', or none"
-            )
-        bounds = [span["start"], span["end"]]
-    else:
-        bounds = span if isinstance(span, list) else []
-    if len(bounds) != 2 or not all(type(bound) is int for bound in bounds):
-        raise DataError(f"{str(span)[:80]} is no span", where=where, remedy=_SPANS)
-    return bounds[0], bounds[1]
-
-
-def _as_text(value: Any, where: str) -> str | None:
-    """A cell as text, None where it is empty."""
-    if isinstance(value, str):
-        return value if value.strip() else None
-    if value is None or (isinstance(value, float) and value != value):
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value)
-    raise DataError(f"{str(value)[:80]} is neither text nor a number", where=where, remedy="Write it as text")
-
-
-def _as_offset(value: Any, where: str) -> int | None:
-    """A cell as a whole number; pandas writes those of a column with empty cells as 3.0."""
-    text = _as_text(value, where)
-    if text is None:
-        return None
-    if isinstance(value, bool) or not re.fullmatch(r"\s*-?[0-9]{1,9}(\.0+)?\s*", text):
-        raise DataError(f"{text[:80]!r} is no offset", where=where, remedy="Offsets are whole numbers of code points")
-    return int(float(text))

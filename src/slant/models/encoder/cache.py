@@ -6,53 +6,33 @@ import hashlib
 import logging
 import os
 import sqlite3
-import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
-from urllib.parse import quote
 
 import numpy as np
-import numpy.typing as npt
 
 from slant.errors import StorageError
+from slant.models.encoder.cache_file import (
+    TRANSACTION_BYTES,
+    States,
+    clear_entries,
+    error_code,
+    note_use,
+    open_file,
+    read_entries,
+    write_entries,
+)
 
 __all__ = ["CacheInfo", "StateCache", "default_cache_folder", "state_key"]
 
-States = npt.NDArray[np.float32]
 T = TypeVar("T")
 
 FILE = "states.sqlite"
-FORMAT = 1
-BUSY_SECONDS = 60
-#: Bytes of values in one transaction: bounds the write-ahead log, and what a killed writer loses.
-TRANSACTION_BYTES = 32 * 2**20
-#: Free space inside the file that is left for the next writes; more is given back to the disk.
-SLACK_BYTES = 64 * 2**20
-KEYS_A_QUERY = 500
-
-# Values lie apart from what is known of them, so that noting a use does not rewrite the value. Triggers keep the sum true
-# whoever deletes. `clock` counts uses: a wall clock can be set back.
-SCHEMA = (
-    """CREATE TABLE entries (
-        id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, rows INTEGER NOT NULL, columns INTEGER NOT NULL,
-        crc INTEGER NOT NULL, size INTEGER NOT NULL, used_at INTEGER NOT NULL)""",
-    "CREATE INDEX entries_by_use ON entries (used_at)",
-    "CREATE TABLE contents (id INTEGER PRIMARY KEY, value BLOB NOT NULL)",
-    "CREATE TABLE totals (entries INTEGER NOT NULL, bytes INTEGER NOT NULL, clock INTEGER NOT NULL)",
-    "INSERT INTO totals VALUES (0, 0, 0)",
-    """CREATE TRIGGER entry_added AFTER INSERT ON entries BEGIN
-        UPDATE totals SET entries = entries + 1, bytes = bytes + new.size; END""",
-    """CREATE TRIGGER entry_removed AFTER DELETE ON entries BEGIN
-        UPDATE totals SET entries = entries - 1, bytes = bytes - old.size;
-        DELETE FROM contents WHERE id = old.id; END""",
-    f"PRAGMA user_version = {FORMAT}",
-)
 
 logger = logging.getLogger(__name__)
 
@@ -122,8 +102,8 @@ class StateCache:
     def get_many(self, keys: Sequence[bytes]) -> dict[bytes, States]:
         """The entries among `keys`, in their order, as writable arrays; a damaged entry is deleted and left out."""
         wanted = list(keys)
-        found, used, damaged = self._attempt(lambda connection: _read(connection, wanted))
-        self._attempt(lambda connection: _note_use(connection, used, damaged))
+        found, used, damaged = self._attempt(lambda connection: read_entries(connection, wanted))
+        self._attempt(lambda connection: note_use(connection, used, damaged))
         if damaged:
             logger.warning("%s: %d damaged entries were left out", self.path, len(damaged))
         return {key: found[key] for key in wanted if key in found}
@@ -141,7 +121,7 @@ class StateCache:
                 problem = f"states are 2-D float32, not {value.ndim}-D {value.dtype}"
                 raise StorageError(problem, where=f"key {key.hex()}", remedy="Convert them before they are kept")
         for batch in _batches(items, min(TRANSACTION_BYTES, self.max_bytes), self.max_bytes):
-            self._attempt(partial(_write, batch=batch, max_bytes=self.max_bytes))
+            self._attempt(partial(write_entries, batch=batch, max_bytes=self.max_bytes))
 
     def info(self) -> CacheInfo:
         """Entries and bytes of values, from a running sum: cheap however large the cache."""
@@ -151,10 +131,10 @@ class StateCache:
     def clear(self) -> int:
         """Delete every entry and give the space back; how many there were, as far as a full disk lets them be counted."""
         try:
-            return self._attempt(_clear)
+            return self._attempt(clear_entries)
         except StorageError as found:
             cause = found.__cause__
-            if not isinstance(cause, sqlite3.Error) or _code(cause) not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            if not isinstance(cause, sqlite3.Error) or error_code(cause) not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
                 raise
         # Deleting needs room for a log, which a full disk has not: the file itself goes.
         count = 0
@@ -171,152 +151,14 @@ class StateCache:
                 if self._connection is None:
                     # Of the file that is opened: a path may be given to a fresh file by another process while this one is held.
                     self._opened = _identity(self.path)
-                    self._connection = _open(self.path)
+                    self._connection = open_file(self.path)
                 return work(self._connection)
             except sqlite3.Error as found:
-                if last or _code(found) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                if last or error_code(found) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                     raise _storage_error(self.path, found) from found
                 self.close()
                 _set_aside(self.path, self._opened, found)
         raise AssertionError("unreachable")
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-        try:
-            _prepare(connection)
-            return connection
-        except sqlite3.Error as found:
-            connection.close()
-            # Two processes that begin one file at once are told "locked" without the wait that was asked for.
-            if _code(found) == sqlite3.SQLITE_BUSY and time.monotonic() < deadline:
-                time.sleep(0.02)
-            elif _code(found) in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN) and os.access(path, os.R_OK):
-                break
-            else:
-                raise
-    # Without leave to write beside it, a file with a write-ahead log can only be read as it was last closed.
-    logger.warning("%s: cannot be written and is only read", path)
-    return sqlite3.connect(f"file:{quote(str(path))}?immutable=1", uri=True, isolation_level=None)
-
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute(f"PRAGMA journal_size_limit = {TRANSACTION_BYTES}")
-    connection.execute("PRAGMA cache_size = -8192")
-    if connection.execute("PRAGMA user_version").fetchone()[0] == FORMAT:
-        return
-    # These are kept in the file, and setting them again would wait for whoever is writing.
-    for pragma in ("page_size = 16384", "auto_vacuum = INCREMENTAL", "journal_mode = WAL"):
-        connection.execute(f"PRAGMA {pragma}")
-    with _transaction(connection):
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if version == 0 and tables == 0:
-            for statement in SCHEMA:
-                connection.execute(statement)
-        elif version != FORMAT:
-            foreign = sqlite3.DatabaseError(f"a database of another kind or format (user_version {version})")
-            foreign.sqlite_errorcode = sqlite3.SQLITE_NOTADB
-            raise foreign
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
-    connection.execute(f"BEGIN {kind}")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # a full disk may have ended it already
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _read(connection: sqlite3.Connection, keys: list[bytes]) -> tuple[dict[bytes, States], list[int], list[int]]:
-    """Arrays by key, and the row ids of sound and of damaged entries."""
-    found: dict[bytes, States] = {}
-    used: list[int] = []
-    damaged: list[int] = []
-    columns = "key, entries.id, rows, columns, crc, value"
-    with _transaction(connection, "DEFERRED"):
-        for start in range(0, len(keys), KEYS_A_QUERY):
-            part = keys[start : start + KEYS_A_QUERY]
-            query = f"SELECT {columns} FROM entries LEFT JOIN contents USING (id) WHERE key IN ({','.join('?' * len(part))})"
-            for key, row, height, width, crc, value in connection.execute(query, part):
-                if isinstance(value, bytes) and len(value) == 4 * height * width and crc == _checksum(key, height, width, value):
-                    # A copy, because torch warns of arrays that cannot be written; one entry at a time is in memory twice.
-                    found[key] = np.frombuffer(value, "<f4").reshape(height, width).astype(np.float32)
-                    used.append(row)
-                else:
-                    damaged.append(row)
-    return found, used, damaged
-
-
-def _note_use(connection: sqlite3.Connection, used: list[int], damaged: list[int]) -> None:
-    """Mark entries as used and delete damaged ones, unless that would have to wait: a reader owes nothing to a writer."""
-    connection.execute("PRAGMA busy_timeout = 0")
-    try:
-        with _transaction(connection):
-            connection.execute("UPDATE totals SET clock = clock + 1")
-            now = connection.execute("SELECT clock FROM totals").fetchone()[0]
-            connection.executemany("UPDATE entries SET used_at = ? WHERE id = ?", ((now, row) for row in used))
-            connection.executemany("DELETE FROM entries WHERE id = ?", ((row,) for row in damaged))
-    except sqlite3.Error as found:
-        if _code(found) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise
-        logger.debug("use not noted: %s", found)
-    finally:
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-
-
-def _write(connection: sqlite3.Connection, batch: list[tuple[bytes, States]], max_bytes: int) -> None:
-    with _transaction(connection):
-        connection.execute("UPDATE totals SET clock = clock + 1")
-        now = connection.execute("SELECT clock FROM totals").fetchone()[0]
-        touch = "UPDATE entries SET used_at = ? WHERE key = ?"
-        fresh = [(key, value) for key, value in batch if not connection.execute(touch, (now, key)).rowcount]
-        _evict(connection, max_bytes - sum(value.nbytes for _, value in fresh))
-        for key, value in fresh:
-            data = np.ascontiguousarray(value, "<f4")
-            height, width = data.shape
-            facts = (key, height, width, _checksum(key, height, width, data.data), data.nbytes, now)
-            insert = "INSERT INTO entries (key, rows, columns, crc, size, used_at) VALUES (?, ?, ?, ?, ?, ?)"
-            row = connection.execute(insert, facts).lastrowid
-            connection.execute("INSERT INTO contents VALUES (?, ?)", (row, data))
-    _give_back(connection, SLACK_BYTES)
-
-
-def _evict(connection: sqlite3.Connection, allowed: int) -> None:
-    """Delete the least recently used entries until the values left take at most `allowed` bytes."""
-    excess = connection.execute("SELECT bytes FROM totals").fetchone()[0] - allowed
-    rows = []
-    if excess > 0:
-        for row, size in connection.execute("SELECT id, size FROM entries ORDER BY used_at, id"):
-            rows.append((row,))
-            excess -= size
-            if excess <= 0:
-                break
-    connection.executemany("DELETE FROM entries WHERE id = ?", rows)
-
-
-def _clear(connection: sqlite3.Connection) -> int:
-    with _transaction(connection):
-        count = int(connection.execute("SELECT entries FROM totals").fetchone()[0])
-        connection.execute("DELETE FROM contents")  # all at once is twice as fast as by the trigger
-        connection.execute("DELETE FROM entries")
-    _give_back(connection, 0)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    return count
-
-
-def _give_back(connection: sqlite3.Connection, slack: int) -> None:
-    free, page = (int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("freelist_count", "page_size"))
-    if free * page > slack:
-        # Not `execute`, which stops at the first page of a statement that gives rows without columns.
-        connection.executescript(f"PRAGMA incremental_vacuum({free - slack // page})")
 
 
 def _batches(items: Mapping[bytes, States], limit: int, largest: int) -> Iterator[list[tuple[bytes, States]]]:
@@ -333,14 +175,6 @@ def _batches(items: Mapping[bytes, States], limit: int, largest: int) -> Iterato
         size += value.nbytes
     if batch:
         yield batch
-
-
-def _checksum(key: bytes, rows: int, columns: int, data: bytes | memoryview) -> int:
-    return zlib.crc32(data, zlib.crc32(b"%s %d %d" % (key, rows, columns)))
-
-
-def _code(found: sqlite3.Error) -> int:
-    return getattr(found, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the low byte: the rest is detail
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
