@@ -119,6 +119,18 @@ def broken(tiny_bundle: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_bundle, tmp_path / "broken-bundle"))
 
 
+def put(*keys: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    """A change of JSON: the value under these keys, the last of which may be new."""
+
+    def change(found: dict[str, Any]) -> None:
+        *parents, last = keys
+        for key in parents:
+            found = found[key]
+        found[last] = value
+
+    return change
+
+
 def edit_manifest(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     """Change `bundle.json`'s JSON in place, leaving the digests and the id as they were."""
     path = folder / "bundle.json"
@@ -133,6 +145,17 @@ def reseal(folder: Path, **changes: Any) -> None:
 
     found = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
     write_manifest(folder, replace(manifest_from_json(found, str(folder)), **changes))
+
+
+def read_golden(folder: Path) -> list[dict[str, Any]]:
+    """The rows of a bundle's golden.jsonl."""
+    return [json.loads(line) for line in (folder / "golden.jsonl").read_text(encoding="utf-8").split("\n") if line]
+
+
+def write_golden(folder: Path, rows: list[Any]) -> None:
+    """Put these rows in their place and state the digests anew."""
+    (folder / "golden.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    reseal(folder)
 
 
 def assert_refused(path: Path, reason: str) -> None:
