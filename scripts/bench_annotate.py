@@ -54,7 +54,7 @@ def main() -> int:
         first, peak, _ = measured([*slant, "train", "experiment=loaded/demo"], environment)
         again, _, _ = measured([*slant, "train", "experiment=loaded/demo"], environment)
         bundle = max(Path(home).rglob("bundle/bundle.json"), key=lambda path: path.stat().st_mtime).parent
-        scores = json.loads((bundle / "metrics.json").read_text(encoding="utf-8"))
+        scores = json.loads((bundle / "metrics.json").read_text(encoding="utf-8"))["loaded"]
         _, _, sample = measured([*slant, "annotate", str(SAMPLE), "--bundle", str(bundle), "--json"], environment)
         cold = [measured([*slant, "annotate", str(args.article), "--bundle", str(bundle)], environment) for _ in range(args.runs)]
         size = sum(path.stat().st_size for path in bundle.iterdir()) / 1e6

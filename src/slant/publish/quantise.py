@@ -81,16 +81,19 @@ def _watch(model: onnx.ModelProto, wordpieces: Wordpieces, texts: Sequence[str])
     """What goes into each of the encoder's products, by its name in the graph."""
     import onnx
 
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    names = sorted({node.input[0] for node in _products(watched.graph)} - set(OUTPUTS))
-    watched.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
-    session, rows = open_graph(watched.SerializeToString()), dict[str, list[Floats]]()
+    names = sorted({node.input[0] for node in _products(model.graph)} - set(OUTPUTS))
+    own = len(model.graph.output)
+    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
+    session, rows = open_graph(model.SerializeToString()), dict[str, list[Floats]]()
+    del model.graph.output[own:]
     for pieces in wordpieces.encode(texts):
         for name, found in zip(names, session.run(names, pad_pieces([pieces])), strict=True):
             rows.setdefault(name, []).append(found.reshape(-1, found.shape[-1]))
-    joined = {name: np.concatenate(rows.pop(name)) for name in names}
-    return {name: _Seen(np.abs(x).max(axis=0), (x.T @ x).astype(np.float64)) for name, x in joined.items()}
+    seen = {}
+    for name in names:
+        x = np.concatenate(rows.pop(name))
+        seen[name] = _Seen(np.abs(x).max(axis=0), (x.T @ x).astype(np.float64))
+    return seen
 
 
 def _quantise_products(model: onnx.ModelProto, seen: dict[str, _Seen]) -> None:
