@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python scripts/bench_bootstrap.py [--resamples 2000]
 
-Prints one JSON line: seconds of every metric with its interval, of which resampling macro F1 alone, the loop's seconds
+Writes one mapping to experiments/10-review/bootstrap.json: seconds of every metric with its interval, of which resampling macro F1 alone, the loop's seconds
 extrapolated to as many resamples, the two ratios, and the peak memory in MB.
 """
 
@@ -12,15 +12,18 @@ import argparse
 import json
 import resource
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import f1_score  # type: ignore[import-untyped,unused-ignore]
 
 from slant.evaluation import Predictions, PredictionsMeta, group_weights, make_predictions, score
+from slant.files import write_atomic
 from slant.labels import LOADED
 from slant.metrics import f1_macro
 
+TARGET = Path(__file__).parents[1] / "experiments" / "10-review" / "bootstrap.json"
 ROWS, GROUPS, WORDS, LOOP = 3673, 2000, 92_000, 50
 
 
@@ -93,6 +96,8 @@ def main() -> None:
         "ratio_loop_to_macro_f1": round(loop / one_metric, 1),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
+    with write_atomic(TARGET) as part:
+        part.write_text(json.dumps(line, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(line))
 
 

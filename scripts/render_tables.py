@@ -35,6 +35,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "serve-http": running.serve_http,
     "score-scale": running.score_scale,
     "review-speed": judging.review_speed,
+    "score-speed": judging.score_speed,
     "demo-article": running.demo_article,
     "babe-cost": scores.babe_cost,
     "babe-scores": scores.babe_scores,
