@@ -89,7 +89,9 @@ def review_speed() -> str:
 def score_speed() -> str:
     """How long the scores of one run take with their intervals, beside a loop over resamples."""
     found = results("10-review", "bootstrap")
-    rows = [["rows", "groups", "words", "resamples", "metrics", "seconds, all", "seconds, macro_f1", "a loop over scikit-learn's, macro_f1", "peak MB"]]
+    rows = [
+        ["rows", "groups", "words", "resamples", "metrics", "seconds, all", "seconds, macro_f1", "a loop over scikit-learn's, macro_f1", "peak MB"]
+    ]
     counts = [f"{found[name]:,}" for name in ("rows", "groups", "words", "resamples", "metrics")]
     seconds = [f"{found['seconds_all_metrics']:.2f}", f"{found['seconds_macro_f1']:.3f}", f"{found['seconds_loop_macro_f1_extrapolated']:.1f}"]
     rows.append([*counts, *seconds, f"{found['peak_mb']:,}"])
