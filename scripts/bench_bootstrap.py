@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python scripts/bench_bootstrap.py [--resamples 2000]
 
-Writes one mapping to experiments/10-review/bootstrap.json: seconds of every metric with its interval, of which resampling macro F1 alone, the loop's seconds
-extrapolated to as many resamples, the two ratios, and the peak memory in MB.
+Writes one mapping to experiments/10-review/bootstrap.json: seconds of every metric with its interval, of which resampling
+macro F1 alone, the loop's seconds extrapolated to as many resamples, the two ratios, and the peak memory in MB.
 """
 
 from __future__ import annotations
