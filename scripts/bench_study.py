@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,17 @@ def places_of(name: str, study: dict[str, Any], given: list[str]) -> list[str]:
     return [f"{key}={known[place]}" for key, place in study["places"].get(prefix, {}).items()]
 
 
+def fits_of(log: str) -> list[dict[str, Any]]:
+    """Of each fit of a fine-tuned model that a run's log tells: dev log loss by epoch, and seconds."""
+    fits: list[dict[str, Any]] = []
+    for epoch, loss, seconds in re.findall(r"epoch (\d+): .*dev log loss ([\d.]+), (\d+) s", log):
+        if epoch == "1":
+            fits.append({"losses": []})
+        fits[-1]["losses"].append(float(loss))
+        fits[-1]["seconds"] = int(seconds)
+    return fits
+
+
 def run_one(overrides: list[str], places: list[str], home: Path) -> dict[str, Any]:
     """One `slant train`; its wall seconds, peak memory and scores."""
     environment = os.environ | {"SLANT_HOME": str(home), "SLANT_CACHE": str(home / "cache"), "OMP_WAIT_POLICY": "passive"}
@@ -48,7 +60,8 @@ def run_one(overrides: list[str], places: list[str], home: Path) -> dict[str, An
     if status:
         raise SystemExit(f"{' '.join(overrides)} failed")
     found = set((home / "runs").rglob("scores.json")) - before
-    scores = json.loads(found.pop().read_text(encoding="utf-8"))
+    (path,) = found
+    scores, fits = json.loads(path.read_text(encoding="utf-8")), fits_of(path.with_name("train.log").read_text(encoding="utf-8"))
     return {
         "overrides": overrides,
         "wall_seconds": round(time.perf_counter() - started, 1),
@@ -59,7 +72,7 @@ def run_one(overrides: list[str], places: list[str], home: Path) -> dict[str, An
         "metrics": {name: {key: value[key] for key in KEPT} for name, value in scores["metrics"].items()},
         "floors": {name: {m: v["value"] for m, v in floor["metrics"].items()} for name, floor in scores["floors"].items()},
         "differences": {name: {m: floor["difference"].get(m) for m in JUDGED} for name, floor in scores["floors"].items()},
-    }
+    } | ({"fits": fits} if fits else {})
 
 
 def main() -> int:

@@ -87,9 +87,8 @@ def fine_tuned_scores() -> str:
     shown = ("macro_f1", "weighted_f1", "auroc", "word_f1", "word_ap")
     rows = [["run", "rows", *shown]]
     told = set()
-    for name, run in tuned.items():
-        study, beside = frozen[name]
-        for title, one in ((f"{beside} (frozen)", results(study)["runs"][beside]), (name, run)):
+    for name, (study, beside) in frozen.items():
+        for title, one in ((f"{beside} (frozen)", results(study)["runs"][beside]), (name, tuned[name])):
             if title not in told:
                 rows.append([title, f"{one['rows']:,}", *(cell(one, metric) for metric in shown)])
             told.add(title)
@@ -111,4 +110,16 @@ def fine_tuned_twin() -> str:
     for name, floor in run["floors"].items():
         above = run["differences"][name]["macro_f1"]
         rows.append([name.replace("_", " "), f"{floor['macro_f1']:.3f}", f"{above['value']:+.3f} ({above['lo']:+.3f} to {above['hi']:+.3f})"])
+    return to_markdown(rows)
+
+
+def fine_tuned_unseen() -> str:
+    """Targets never met: TF-IDF, frozen heads and the fine-tuned pair, each with its distance from its target-blind twin."""
+    frozen = results("05-stance")["runs"]
+    runs = {name: frozen[name] for name in ("unseen-linear", "unseen-heads")} | {"unseen-pair": results("09-fine-tuned")["runs"]["unseen-pair"]}
+    rows = [["run", "rows", *STANCE, "macro_f1 above its blind twin"]]
+    for name, run in runs.items():
+        above = run["differences"]["target_blind"]["macro_f1"]
+        told = f"{above['value']:+.3f} ({above['lo']:+.3f} to {above['hi']:+.3f})"
+        rows.append([name, f"{run['rows']:,}", *(cell(run, metric) for metric in STANCE), told])
     return to_markdown(rows)
