@@ -93,7 +93,7 @@ def test_a_baseline_bundle_says_what_it_needs(tiny_dataset: Any, tmp_path: Path)
     folder = export_tiny(Linear().fit(tiny_dataset, None, seed=0), tmp_path / "bundle", tiny_dataset)
     done = _python(HOOK + "from slant.cli import main\nsys.exit(main(sys.argv[1:]))", "verify", str(folder), cwd=tmp_path)
     assert done.returncode == 1
-    assert "this is a research baseline (skops). Install slant[train]" in done.stdout
+    assert "this is a research baseline (skops). pip install skops scikit-learn" in done.stdout
     assert done.stderr == ""
 
 
