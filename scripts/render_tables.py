@@ -44,7 +44,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "fine-tuned-cost": scores.fine_tuned_cost,
     "fine-tuned-scores": scores.fine_tuned_scores,
     "fine-tuned-twin": scores.fine_tuned_twin,
-    "fine-tuned-unseen": scores.fine_tuned_unseen,
+    "fine-tuned-semeval": scores.fine_tuned_semeval,
     "stance-floors": scores.stance_floors,
     "stance-scores": scores.stance_scores,
     "stance-targets": scores.stance_targets,
