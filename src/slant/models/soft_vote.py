@@ -28,8 +28,8 @@ class SoftVote:
     """The weighted mean of its members' probabilities.
 
     The weights are those of least log loss on dev, among all in tenths; without a dev part they are equal. Members are fitted on train, and
-    choose and calibrate on dev as they do alone: one that chooses much there, as a fine-tuned one its epoch, looks better than it is and gets
-    too much weight (study 09).
+    choose and calibrate on dev as they do alone: one that chooses much there, as a fine-tuned one its epoch, may look better than it is
+    and get too much weight (study 09).
 
     Where members point at words, their scores are averaged too, with the weights that these members have among themselves; the word threshold is
     the mean of theirs.
