@@ -92,7 +92,7 @@ def test_a_curve_that_cannot_be_drawn_is_refused_before_anything_is_fitted(
 ) -> None:
     monkeypatch.setattr(Linear, "fit", lambda *_, **__: pytest.fail("a model was fitted"))
     with pytest.raises(ConfigError, match=said):
-        train(*words, "publish.enabled=false", model="linear")
+        train(*words, "audit.noise=false", "publish.enabled=false", model="linear")
 
 
 def test_shares_too_small_for_two_labels_are_left_out_and_told(train: Train, caplog: pytest.LogCaptureFixture) -> None:
